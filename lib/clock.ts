@@ -1,0 +1,51 @@
+/**
+ * Time as a dependency: everything that waits or looks at a clock is given one of these. This file is the only one that
+ * touches the real clock and the real timers; tests move a clock of their own (testing/clock).
+ */
+
+/** A timer that was started; cancelling it twice, or after it fired, does nothing. */
+export interface Timer { cancel(): void }
+
+export interface TimerOptions {
+  /** Whether the timer keeps the process alive. @default true */
+  readonly ref?: boolean
+}
+
+export interface Clock {
+  /** Wall time, milliseconds since 1970. May jump. */
+  now(): number
+  /** Milliseconds since some moment; never goes back. For durations and deadlines. */
+  monotonic(): number
+  /** Calls `fn` once, `ms` from now or later (never earlier). Any length: Node's own timers fire at once past 2^31-1 ms. */
+  after(ms: number, fn: () => void, options?: TimerOptions): Timer
+}
+
+/** The longest that Node's timers can wait. Longer ones are chained. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** The machine's clock and Node's timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, fn, { ref = true } = {}) {
+    const due = performance.now() + ms
+    let timer: NodeJS.Timeout
+    const arm = () => {
+      const left = Math.ceil(due - performance.now())
+      timer = setTimeout(left > LONGEST_TIMER_MS ? arm : fn, Math.min(Math.max(0, left), LONGEST_TIMER_MS))
+      if (!ref) timer.unref()
+    }
+    arm()
+    return { cancel: () => clearTimeout(timer) }
+  },
+}
+
+/** Resolves after `ms`; rejects with the signal's own reason when it is aborted first. Leaves no listener and no timer behind. */
+export function sleep(clock: Clock, ms: number, { signal, ref = true }: { signal?: AbortSignal | undefined, ref?: boolean } = {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    const stop = () => { timer.cancel(); reject(signal!.reason) }
+    const timer = clock.after(ms, () => { signal?.removeEventListener('abort', stop); resolve() }, { ref })
+    signal?.addEventListener('abort', stop, { once: true })
+  })
+}

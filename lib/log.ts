@@ -1,0 +1,42 @@
+/** The logger that users may hand in: pino's interface, facts first and sentence second. And the default, for a console. */
+
+export interface Logger {
+  debug(facts: object, text?: string): void
+  info(facts: object, text?: string): void
+  warn(facts: object, text?: string): void
+  error(facts: object, text?: string): void
+}
+
+/** Control characters, line separators and bidi controls: a name or an error message must not forge a second line. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+/** Longer lines are cut: an error message is data of unknown size. */
+const LONGEST_LINE = 8_192
+
+/** One safe line of any text. */
+export function oneLine(text: string): string {
+  const cut = text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text
+  return cut.replace(UNSAFE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Warnings and errors as one line each on standard error; debug and info are dropped. What an app logs with until it is given a logger. */
+export const consoleLogger: Logger = {
+  debug() {},
+  info() {},
+  warn: (facts, text) => console.warn(line('warning', facts, text)),
+  error: (facts, text) => console.error(line('error', facts, text)),
+}
+
+function line(level: string, facts: object, text = ''): string {
+  const shown = Object.entries(facts).map(([key, value]) => `${key}=${value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value)}`)
+  return oneLine(`greenroom ${level}: ${[text, ...shown].filter(Boolean).join(' ')}`)
+}
+
+/** A logger that adds the same facts to every line. */
+export function bound(log: Logger, facts: object): Logger {
+  return {
+    debug: (more, text) => log.debug({ ...facts, ...more }, text),
+    info: (more, text) => log.info({ ...facts, ...more }, text),
+    warn: (more, text) => log.warn({ ...facts, ...more }, text),
+    error: (more, text) => log.error({ ...facts, ...more }, text),
+  }
+}
