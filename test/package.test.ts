@@ -1,0 +1,89 @@
+/** What a user installs: the files of the packed package, and its front doors as they open in Node. Needs `dist/`, which `npm test` builds. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { posix } from 'node:path'
+import t from 'tap'
+import { root } from './root.ts'
+
+const require = createRequire(`${root}package.json`)
+const { exports: doors } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { exports: Record<string, unknown> }
+const subpaths = Object.keys(doors).filter(door => door !== './package.json')
+const packed = filesOfThePackage()
+
+t.test('the package holds what it is built to, and nothing else', async t => {
+  t.strictSame([...new Set(packed.map(path => path.split('/')[0]))].toSorted(), [
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'dist',
+    'package.json',
+  ])
+  const parts = packed.filter(path => path.startsWith('dist/')).map(path => path.split('/').slice(1, -1).slice(0, 2).join('/'))
+  const code = ['brokers', 'lib', 'middleware'].flatMap(folder => [`cjs/${folder}`, `esm/${folder}`])
+  t.strictSame([...new Set(parts)].toSorted(), ['cjs', 'esm', 'esm/cli', ...code].toSorted())
+  t.strictSame(
+    packed.filter(path => /\.test\.|\.inputs$/.test(path)),
+    [],
+  )
+})
+
+t.test('a source map of the package carries its sources', async t => {
+  for (const path of packed.filter(name => name.endsWith('.map'))) {
+    const { sources, sourcesContent } = JSON.parse(readFileSync(root + path, 'utf8')) as {
+      sources: string[]
+      sourcesContent?: (string | null)[]
+    }
+    t.equal(sourcesContent?.filter(text => text !== null).length, sources.length, path)
+  }
+})
+
+t.test('what the doors name is in the package', async t => {
+  const targets = JSON.stringify(doors).match(/\.\/dist[^"]+/g)!
+  for (const target of targets) t.ok(packed.includes(posix.normalize(target)), target)
+})
+
+t.test('import and require of one Node give one instance', async t => {
+  for (const subpath of subpaths) {
+    const name = posix.join('greenroom', subpath)
+    const imported = (await import(name)) as Record<string, unknown>
+    const required = require(name) as Record<string, unknown>
+    t.strictSame(
+      Object.keys(imported).filter(key => imported[key] !== required[key]),
+      [],
+      name,
+    )
+  }
+})
+
+t.test('the CommonJS build loads by itself and exports the same names', async t => {
+  for (const subpath of subpaths) {
+    const file = (doors[subpath] as { require: { default: string } }).require.default
+    const names = `Object.keys(require(${JSON.stringify(root + file)})).sort().join()`
+    const printed = execFileSync(process.execPath, ['--no-experimental-require-module', '-p', names], {
+      encoding: 'utf8',
+      cwd: root,
+    })
+    const imported = (await import(posix.join('greenroom', subpath))) as Record<string, unknown>
+    t.equal(
+      printed.trim(),
+      Object.keys(imported)
+        .filter(name => name !== 'default' && name !== 'module.exports')
+        .toSorted()
+        .join(),
+      file,
+    )
+  }
+})
+
+function filesOfThePackage(): string[] {
+  const shell = process.platform === 'win32' // npm is a .cmd file there
+  const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    shell,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [{ files }] = JSON.parse(listing) as [{ files: { path: string }[] }]
+  return files.map(({ path }) => path)
+}
