@@ -12,6 +12,8 @@ import { filesIn, root } from './tree.mjs'
 
 const JOBS = 2 // as many as the smallest machine that we test on has cores
 const FILE_SECONDS = 120 // a file starts a real server at worst, and shares the machine with another one
+const TEST_SECONDS = FILE_SECONDS - 10 // less, so that tap has the time to name the test that hangs
+const GRACE_MS = 1_000 // for output that is still in a pipe when its process has ended
 
 install()
 const { buildTests } = await import('./build.mjs')
@@ -53,7 +55,7 @@ async function work() {
 /** Runs one file. `end` says how it went wrong, if the process itself did. */
 function run(file) {
   const started = performance.now()
-  const env = { ...process.env, TAP: '1', TAP_TIMEOUT: `${FILE_SECONDS}` }
+  const env = { ...process.env, TAP: '1', TAP_TIMEOUT: `${TEST_SECONDS}` }
   const child = spawn(process.execPath, ['--enable-source-maps', file], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let tap = ''
   let stderr = ''
@@ -65,6 +67,10 @@ function run(file) {
     child.kill('SIGKILL')
   }, FILE_SECONDS * 1_000)
   return new Promise(resolve => {
+    child.on('exit', () => {
+      // What it started and left running may hold the pipes open for ever.
+      setTimeout(() => [child.stdout, child.stderr].forEach(stream => stream.destroy()), GRACE_MS).unref()
+    })
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       resolve({
