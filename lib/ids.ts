@@ -11,6 +11,6 @@ export const systemId = (): string => randomUUID()
 /** 132 bits of base64: shorter than a UUID and as unlikely to collide. */
 const DERIVED_LENGTH = 22
 
-/** The id of the n-th follow-up of a message: a rerun of the parent makes the same ids, so a broker can tell the copies. */
-export const derivedId = (parent: string, n: number): string =>
+/** The id of a follow-up of a message, by its number or its role: a rerun of the parent makes the same ids, so a broker can tell the copies. */
+export const derivedId = (parent: string, n: number | string): string =>
   createHash('sha256').update(`${parent}:${n}`).digest('base64url').slice(0, DERIVED_LENGTH)

@@ -1,0 +1,113 @@
+/** The types of actors, senders and handles: what users meet in their editor. Types only. */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Duration } from './duration.ts'
+import type { Message, Priority } from './message.ts'
+import type { Option } from './options.ts'
+
+/** `never[]`: an unannotated parameter is an error instead of a silent any. */
+export type AnyFn = (...args: never[]) => unknown
+
+/** What one actor is, for option types that depend on it. */
+export interface Shape { readonly args: unknown, readonly result: unknown }
+export type ArgsIn<T extends Shape> = T['args'] extends infer A extends readonly unknown[] ? A : never
+/** A type that may speak of the actor it is used on: `interface Key extends ForActor { readonly type: (...args: ArgsIn<this>) => string }`. */
+export interface ForActor extends Shape { readonly type: unknown }
+type For<In, A extends readonly unknown[], R> = In extends ForActor ? (In & { readonly args: A, readonly result: R })['type'] : In
+
+/** What every send may say. Later `with()` wins; `undefined` leaves what was there. */
+export interface BaseSend {
+  /** Not before so long from now. At most 365d. */
+  delay?: Duration | undefined
+  /** Not before this time: a Date or epoch ms. At most 365d away. Instead of `delay`. */
+  at?: Date | number | undefined
+  /** @default 'normal', or the actor's */
+  priority?: Priority | undefined
+  /** Another queue than the actor's. */
+  queue?: string | undefined
+  /** The id of the message; a second one of the same id is a duplicate while the first is there. @default a new UUID */
+  id?: string | undefined
+  /** Gives up waiting: `send()` rejects with `SEND_ABORTED`. */
+  signal?: AbortSignal | undefined
+}
+export interface BaseActor {
+  /** What travels. Say it: bundlers rename functions. @default the function's own name */
+  name?: string | undefined
+  /** @default 'normal' */
+  priority?: Priority | undefined
+}
+export type ActorOptions<S, A extends readonly unknown[] = any, R = any> =
+  BaseActor & { [K in keyof S]?: S[K] extends Option<infer In, any, any> ? For<In, A, R> | undefined : never }
+export type SendOptions<S> =
+  BaseSend & { [K in keyof S as S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<infer In, any, any> ? In | undefined : never }
+
+/** Where a message is. `unknown`: finished, or never there. */
+export type State = 'waiting' | 'delayed' | 'running' | 'done' | 'dead' | 'unknown'
+
+/** A message that was sent, from any process. Made without I/O. */
+export interface Base {
+  readonly id: string
+  /** False when nothing new was stored: a duplicate, or skipped by the middleware named in `by`. */
+  readonly stored: boolean
+  /** The middleware that skipped it. */
+  readonly by?: string
+  /**
+   * Where it is now. A finished message is gone, so it answers `unknown` unless something that keeps results or history is composed.
+   * @throws {GreenroomError} `BROKER_UNSUPPORTED` where the broker cannot look (RabbitMQ), `BROKER_DOWN`, `APP_CLOSED`
+   */
+  state(): Promise<State>
+}
+/** What `results()` adds to a handle. */
+export interface ResultOf<R> {
+  /** Waits for what the actor returns. Cannot hang: it has a timeout. */
+  result(o?: { timeout?: Duration, signal?: AbortSignal }): Promise<R>
+}
+export type Sent<R, P> = Base & ('results' extends P ? ResultOf<R> : {})
+
+/** Anything that can be sent these arguments. */
+export interface Accepts<A extends readonly unknown[]> { readonly '~accepts'?: (...args: A) => void }
+
+export interface Sender<A extends readonly unknown[], R, S, P, Q extends string = string> extends Accepts<A> {
+  /** Only in types. */
+  readonly '~queue'?: Q
+  /**
+   * Stores a message; resolves to its handle once it is as durable as the broker is set up.
+   * @throws {GreenroomError} `NOT_DATA`, `SCHEMA_MISMATCH`, `BODY_TOO_LARGE`: nothing was stored. `BROKER_DOWN`: see `error.stored`. `APP_CLOSED`.
+   */
+  send(...args: A): Promise<Sent<R, P>>
+  /** One batch; handles in order. @throws {GreenroomError} `SEND_PARTIAL` with a verdict for each when only some were stored */
+  sendMany(batch: Iterable<A>): Promise<Sent<R, P>[]>
+  /** The plain data of a call, for `app.send()`, an outbox table or `current().after()`. No I/O. */
+  message(...args: A): Message<A, R>
+  /** A sender with these options, which can be kept. @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`, `DURATION_INVALID` */
+  with(options: SendOptions<S>): Sender<A, R, S, P, Q>
+  /** The handle of a message sent earlier, maybe by another process. No I/O until it is asked something. */
+  sent(id: string): Sent<R, P>
+}
+
+/** A function that can also be sent. */
+export type Actor<F extends AnyFn, S = {}, P = never, Q extends string = string> = F & Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P, Q>
+
+/** An actor of which only the contract is here: typed and sendable, not callable until it is implemented. */
+export interface Declared<F extends AnyFn, S, P> extends Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P> {
+  /**
+   * Gives it its code, e.g. with injected services. Again: the last one counts (hot reload).
+   * @throws {GreenroomError} as `app.actor()`
+   */
+  implement(
+    handler: (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>> | Awaited<ReturnType<F>>,
+    options?: Omit<ActorOptions<S, Parameters<F>, Awaited<ReturnType<F>>>, 'name'>,
+  ): Actor<F, S, P>
+}
+
+type QueueOf<T> = T extends { readonly '~queue'?: infer Q extends string } ? Q : 'default'
+/** Where a declared actor's messages go: a `typeof actor` knows its queue, and another one does not compile. */
+export type Where<T> = T extends Accepts<never> & { send: unknown }
+  ? QueueOf<T> extends 'default' ? [where?: { queue?: 'default' }] : [where: { queue: QueueOf<T> }]
+  : [where?: { queue?: string }]
+export type In<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferInput<I> : never
+export type Out<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<I> : never
+
+/** The arguments and the result of an actor. */
+export type Args<T> = T extends Sender<infer A, any, any, any> ? A : never
+export type Result<T> = T extends Sender<any, infer R, any, any> ? R : never
+

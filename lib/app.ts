@@ -1,0 +1,173 @@
+/**
+ * The app: one broker, one middleware chain, a set of actors. Making it does no I/O and starts nothing; it opens itself at
+ * the first send or work, once, and closes once.
+ */
+import type { Actor, ActorOptions, AnyFn, Base, Declared, In, Out, Sent, Where } from './actor-types.ts'
+import { createActor } from './actor.ts'
+import type { Broker, BrokerServices } from './broker.ts'
+import { orderChain } from './chain.ts'
+import { systemClock } from './clock.ts'
+import { connection } from './connections.ts'
+import { DEFAULTS } from './defaults.ts'
+import { define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS, TARGET } from './definition.ts'
+import { type Duration, durationMs, shown } from './duration.ts'
+import { jsonEncoder } from './encoder.ts'
+import { GreenroomError } from './errors.ts'
+import { systemId, systemRandom } from './ids.ts'
+import { Handle } from './handle.ts'
+import { INTERNALS, type Internals } from './internals.ts'
+import { type Live, openLive, type World } from './live.ts'
+import { type BrokerConfig, isBroker, locateBroker } from './locate.ts'
+import { consoleLogger, type Logger } from './log.ts'
+import type { Message } from './message.ts'
+import type { AnyMiddleware, FeaturesOf, Sending, Services, SpecsOf } from './middleware.ts'
+import { checkId, checkName } from './names.ts'
+import { defaultsOf, optionTable } from './options.ts'
+import { rememberApp } from './registry.ts'
+import { collect, createSender, type SenderHost } from './sender.ts'
+import { toSending } from './sending.ts'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Store } from './store.ts'
+import { work } from './work.ts'
+import type { WorkOptions } from './work-options.ts'
+import type { Worker } from './worker.ts'
+
+export interface Config<M> {
+  /** A URL (`file: memory: redis: amqp:`), a broker, or one by environment. @default GREENROOM_BROKER, else `file:.greenroom` outside production */
+  readonly broker?: BrokerConfig | undefined
+  /** Shared state beside a broker that has none (RabbitMQ). @default the broker's own */
+  readonly store?: Store | undefined
+  /** What keeps two environments on one server apart. @default 'greenroom' */
+  readonly namespace?: string | undefined
+  /** The whole chain. @default standard() */
+  readonly middleware?: M | undefined
+  /** pino's interface. @default warnings and errors on standard error */
+  readonly log?: Logger | undefined
+  /** How long `send()` waits for a broker that is away. @default '5s' */
+  readonly sendTimeout?: Duration | undefined
+  /** How many sends may wait for a broker that does not answer. @default 10_000 */
+  readonly maxPending?: number | undefined
+  /** The largest encoded message, in bytes. @default 1_048_576 */
+  readonly maxBytes?: number | undefined
+}
+
+export interface App<S = {}, P = never> extends AsyncDisposable {
+  /**
+   * Makes a function sendable; it stays callable. One signature, so that TypeScript's own "did you mean" survives.
+   * With `input`, a Standard Schema, the handler takes its output and `send()` its input.
+   * @throws {GreenroomError} `ACTOR_ANONYMOUS`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `DURATION_INVALID`, `NAME_INVALID`
+   * @example
+   * export const resize = app.actor(async (url: string, width: number) => { … }, { name: 'resize', queue: 'images' })
+   * await resize.send('https://…', 300)
+   */
+  actor<F extends AnyFn, const Q extends string = 'default', I extends StandardSchemaV1 = never, R = never>(
+    handler: [I] extends [never] ? F : (input: Out<I>) => R,
+    options?: ActorOptions<S, [I] extends [never] ? Parameters<F> : [input: In<I>], [I] extends [never] ? Awaited<ReturnType<F>> : Awaited<R>> & { readonly queue?: Q, readonly input?: I },
+  ): [I] extends [never] ? Actor<F, S, P, Q> : Actor<(input: In<I>) => Promise<Awaited<R>>, S, P, Q>
+  /** A typed handle of an actor whose code is not here. `F` is a function type, or `typeof` an actor imported as a type: then the queue must match. */
+  declare<F extends AnyFn>(name: string, ...where: Where<F>): Declared<F, S, P>
+  /** Stores plain messages in one batch. @throws {GreenroomError} `MESSAGE_INVALID`, `SEND_PARTIAL` with a verdict for each */
+  send(messages: Iterable<Message>): Promise<Base[]>
+  /** The handle of any message by its id. No I/O until it is asked something. */
+  sent(id: string): Sent<unknown, P>
+  /** The names of the middleware, outermost first. */
+  readonly chain: readonly string[]
+  /** Starts a worker in this process. It installs no signal handler. @throws {GreenroomError} `WORKER_INVALID`, `ACTOR_DUPLICATE`, `BROKER_DOWN` */
+  work(options?: WorkOptions): Promise<Worker>
+  /** Stops its workers, waits for sends under way, lets go of the broker. Afterwards every call is `APP_CLOSED`. Twice is once. */
+  close(): Promise<void>
+}
+
+/** What the front door gives: brokers by URL, the default chain, hints for error messages. */
+export interface Platform {
+  connect(url: string, services: BrokerServices): Promise<Broker>
+  readonly standard: () => readonly AnyMiddleware[]
+  readonly hints: Hints
+}
+
+const KNOWN_CONFIG = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout', 'maxPending', 'maxBytes']
+
+export function createApp<const M extends readonly AnyMiddleware[]>(config: Config<M>, { connect, standard, hints }: Platform): App<SpecsOf<M>, FeaturesOf<M>> {
+  for (const name of Object.keys(config)) if (!KNOWN_CONFIG.includes(name)) throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, { help: `Known are ${KNOWN_CONFIG.join(', ')}` })
+  const { log = consoleLogger, maxPending = DEFAULTS.maxPending.value, maxBytes = DEFAULTS.maxBytes.value } = config
+  const namespace = checkName(config.namespace ?? 'greenroom', 'namespace')
+  const sendTimeoutMs = durationMs(config.sendTimeout ?? DEFAULTS.sendTimeout.value, 'sendTimeout')
+  const chain = orderChain(config.middleware ?? standard())
+  const table = optionTable(chain, RESERVED_OPTIONS), defaults = defaultsOf(table)
+  const encoder = jsonEncoder({ maxBytes })
+  const definitions = new Map<string, Definition>(), duplicates = new Map<string, Set<string>>()
+  const workers = new Set<Worker>()
+  let live: Live | undefined, opening: Promise<Live> | undefined, closed: Promise<void> | undefined
+
+  const realWorld: World = {
+    clock: systemClock, random: systemRandom, newId: systemId,
+    async connect() {
+      const found = locateBroker(config.broker, process.env, process.cwd())
+      if (isBroker(found)) return { broker: found, ...storeOf(found), release: async () => {} }     // who made it disposes it
+      const { broker, release } = await connection(`${namespace} ${found}`, () => connect(found, { namespace, clock: systemClock, random: systemRandom, newId: systemId, log }))
+      return { broker, ...storeOf(broker), release }
+    },
+  }
+  const storeOf = (broker: Broker) => { const store = config.store ?? broker.store; return store ? { store } : {} }
+  let world = realWorld
+
+  const sending = (message: Message): Sending => toSending(table, name => definitions.get(name), defaults, message, world.clock.now())
+  const open = async (): Promise<Live> => {
+    if (closed) throw new GreenroomError('APP_CLOSED', 'The app is closed', { help: 'Make a new one with greenroom(), or close it later' })
+    opening ??= openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending: sending }).then(opened => live = opened)
+    try { return await opening } catch (error) { opening = undefined; throw error }
+  }
+  const shut = async (): Promise<void> => {
+    await Promise.all([...workers].map(worker => worker.close()))
+    const was = opening
+    live = opening = undefined
+    await (await was?.catch(() => undefined))?.close()
+  }
+  const services: Services = {
+    get clock() { return world.clock }, random: () => world.random(), newId: () => world.newId(), log,
+    get store() {
+      if (live) return live.services.store
+      throw new GreenroomError('STORE_MISSING', 'The store was read in a direct call before the app was open', { help: 'Send a message or start a worker first, or run it with greenroom/testing' })
+    },
+    push: async batch => (await open()).services.push(batch),
+  }
+  const host: SenderHost = { table, hints, now: () => world.clock.now(), newId: () => world.newId(), encode: message => encoder.encode(message), live: () => live, open, services }
+
+  function add(definition: Definition): Definition {
+    const before = definitions.get(definition.name)
+    if (before?.handler && definition.handler && before.file !== definition.file) {
+      duplicates.set(definition.name, new Set([...duplicates.get(definition.name) ?? [before.file], definition.file]))
+    }
+    definitions.set(definition.name, definition)
+    return definition
+  }
+
+  const internals: Internals = {
+    definitions, duplicates, chain, table, defaults, encoder, log, namespace, workers, open, toSending: sending,
+    brokerUrl: () => locateBroker(config.broker, process.env, process.cwd()),
+    async enter(other) { await shut(); world = other ?? realWorld },
+  }
+  const app = {
+    [INTERNALS]: internals,
+    actor: (handler: unknown, options: Record<string, unknown> = {}) => createActor(host, add(define(table, defaults, hints, handler, options, log)), definitions),
+    declare(name: string, { queue = DEFAULT_QUEUE }: { queue?: string } = {}) {
+      const declared: Definition = { name: checkName(name, 'actor'), queue: checkName(queue, 'queue'), priority: 'normal', options: defaults, file: 'declared' }
+      if (!definitions.has(name)) add(declared)
+      const implement = (handler: unknown, options: Record<string, unknown> = {}) => createActor(host, add({ ...define(table, defaults, hints, handler, { ...options, name }, log), queue: declared.queue }), definitions)
+      const target = { [TARGET]: { actor: name, queue: declared.queue } }
+      return Object.assign(createSender(host, () => { const known = definitions.get(name); return known?.queue === declared.queue ? known : declared }, undefined), target, { implement })
+    },
+    async send(messages: Iterable<Message>) {
+      const batch = [...messages].map(message => ({ ...sending(message) }))
+      const verdicts = await (await open()).store(batch)
+      return collect(batch, verdicts, ({ message }, verdict) => { if ('failed' in verdict) throw verdict.failed; return new Handle(message.id, message.queue, open, verdict) })
+    },
+    sent: (id: string) => new Handle(checkId(id), undefined, open),
+    chain: chain.map(({ name }) => name),
+    work: (options: WorkOptions = {}) => work(internals, options),
+    close: () => closed ??= shut(),
+    [Symbol.asyncDispose]: () => app.close(),
+  }
+  rememberApp(app)
+  return app as unknown as App<SpecsOf<M>, FeaturesOf<M>>
+}

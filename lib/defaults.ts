@@ -1,0 +1,35 @@
+/** Every default of the core, once, with its unit and its reason. docs/defaults.md is printed from this table and from the middleware's options. */
+
+export interface Default { readonly value: number, readonly unit: 'ms' | 'bytes' | 'messages' | 'runs' | 'deliveries', readonly of: string, readonly why: string }
+const row = (value: number, unit: Default['unit'], of: string, why: string): Default => ({ value, unit, of, why })
+
+export const DEFAULTS = {
+  sendTimeout: row(5_000, 'ms', 'greenroom({ sendTimeout })', 'a web handler that waits longer has lost its caller'),
+  maxPending: row(10_000, 'messages', 'greenroom({ maxPending })', 'sends that may wait for a broker that does not answer; bounds memory'),
+  maxBytes: row(1_048_576, 'bytes', 'greenroom({ maxBytes })', 'a queue slows down when its messages are large'),
+  concurrency: row(10, 'runs', 'app.work({ concurrency })', 'handlers mostly wait for the network; those that compute want fewer'),
+  lease: row(30_000, 'ms', 'app.work({ lease })', 'how long the messages of a worker that froze stay away; renewed long before'),
+  grace: row(25_000, 'ms', 'app.work({ grace })', 'a container is killed 30 s after SIGTERM by default'),
+  abortGrace: row(5_000, 'ms', 'app.work({ abortGrace })', 'how long a handler may go on after its signal was aborted, before its message is settled without it'),
+  maxDeliveries: row(5, 'deliveries', 'app.work({ maxDeliveries })', 'a message that killed five workers will kill the sixth'),
+  hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
+} as const satisfies Record<string, Default>
+
+/** Messages that a worker holds beyond those that run: what ran in the last 5 ms, so that a short handler never waits for a trip ... */
+export const AHEAD_WINDOW_MS = 5
+/** ... and no more than this, so that a burst does not hoard. */
+export const AHEAD_MAX = 256
+/** A message that was taken and could not start within so long goes back for others. */
+export const HELD_MS = 1_000
+/** How often a worker looks for messages held too long and for middleware that hang. */
+export const SWEEP_MS = 500
+/** How long one take waits on the broker before it asks again. */
+export const TAKE_WAIT_MS = 5_000
+/** Waits after the broker could not be reached: doubled each time, with jitter. */
+export const TROUBLE_MIN_MS = 100
+export const TROUBLE_MAX_MS = 5_000
+/** A rolling deploy sends to actors that old workers do not know yet: they put the message back for so long ... */
+export const UNKNOWN_ACTOR_MS = 15 * 60_000
+/** ... waiting at first a second, and at most a minute. */
+export const UNKNOWN_MIN_MS = 1_000
+export const UNKNOWN_MAX_MS = 60_000

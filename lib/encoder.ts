@@ -1,0 +1,115 @@
+/**
+ * Messages as bytes and back. JSON with exactly Dramatiq's seven keys, so that Python reads and writes the same bodies.
+ * Decoding trusts nobody: a size gate, a depth scan over the bytes, then every field is looked at by name.
+ */
+import { isPlainRecord } from './plain.ts'
+import { checkData, DEEPEST } from './data.ts'
+import { GreenroomError } from './errors.ts'
+import type { Message } from './message.ts'
+import { parsePythonJson } from './python-json.ts'
+import { camelCase, snakeCase } from './wire-names.ts'
+
+/** A larger body is refused when it is sent. Larger inputs belong into a file or a bucket: a queue slows down when its messages are large. */
+export const MAX_BODY_BYTES = 1_048_576
+/** A larger body, from whoever wrote it, is not decoded. */
+export const MAX_DECODED_BYTES = 4 * MAX_BODY_BYTES
+/** Arrays and objects in one body. */
+const MAX_NODES = 100_000
+
+export interface Encoder {
+  /** @throws {GreenroomError} `NOT_DATA`, `BODY_TOO_LARGE` */
+  encode(message: Message): Uint8Array
+  /** What the body says, whatever the envelope says. @throws {GreenroomError} `BODY_UNDECODABLE` with the reason */
+  decode(body: Uint8Array): Message
+}
+
+export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?: number } = {}): Encoder {
+  return {
+    encode(message) {
+      checkData(message.args, 'args')
+      const options = wireOptions(message)
+      const text = `{"queue_name":"${message.queue}","actor_name":"${message.actor}","args":${JSON.stringify(message.args)},"kwargs":{},"options":${options},"message_id":${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
+      const body = Buffer.from(text)
+      if (body.length > maxBytes) throw tooLarge(message, body.length, maxBytes)
+      return body
+    },
+    decode(body) {
+      if (body.length > MAX_DECODED_BYTES) throw undecodable(`${body.length} bytes are more than ${MAX_DECODED_BYTES}`)
+      scan(body)
+      return fields(parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()))
+    },
+  }
+}
+
+function wireOptions({ options }: Message): string {
+  let wire: Record<string, unknown> | undefined
+  for (const name in options) {
+    if (options[name] === undefined) continue
+    wire ??= {}
+    wire[snakeCase(name)] = options[name]
+  }
+  if (wire === undefined) return '{}'
+  checkData(wire, 'options')
+  return JSON.stringify(wire)
+}
+
+const tooLarge = (message: Message, bytes: number, maxBytes: number) => new GreenroomError('BODY_TOO_LARGE', `The message for ${message.actor} has ${bytes} bytes; the limit is ${maxBytes}`, {
+  help: 'Store the data elsewhere and send where it is, or raise maxBytes', details: { bytes, maxBytes },
+})
+
+const undecodable = (reason: string, cause?: unknown) => new GreenroomError('BODY_UNDECODABLE', `Not a message: ${reason}`, {
+  help: 'It is kept as a dead letter with its bytes; look at what else writes to this queue', ...(cause === undefined ? {} : { cause }), details: { reason },
+})
+
+/** Counts depth and nodes on the raw bytes: JSON.parse accepts 200,000 nested arrays, and whoever walks the value then overflows. */
+function scan(body: Uint8Array): void {
+  let depth = 0, nodes = 0, i = 0
+  const end = body.length
+  while (i < end) {
+    const byte = body[i]!
+    if (byte === 0x22) {                                   // a string: on to its closing quote
+      for (i++; i < end && body[i] !== 0x22; i++) if (body[i] === 0x5c) i++
+    } else if ((byte | 0x20) === 0x7b) {                   // [ or {
+      if (++depth > DEEPEST) throw undecodable(`nested more than ${DEEPEST} deep`)
+      if (++nodes > MAX_NODES) throw undecodable(`more than ${MAX_NODES} arrays and objects`)
+    } else if ((byte | 0x20) === 0x7d) depth--             // ] or }
+    i++
+  }
+}
+
+function parse(text: string): unknown {
+  try { return JSON.parse(text) } catch (error) {
+    try { return parsePythonJson(text) } catch { throw undecodable('not JSON', error) }
+  }
+}
+
+const KEYS = new Set(['queue_name', 'actor_name', 'args', 'kwargs', 'options', 'message_id', 'message_timestamp'])
+/** Keys that could reach a prototype. They are refused beside the fields and inside `options`; arguments keep theirs, as own properties. */
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
+
+function fields(value: unknown): Message {
+  if (!isPlainRecord(value)) throw undecodable('not an object')
+  for (const key of Object.keys(value)) if (!KEYS.has(key)) throw undecodable(`unknown field ${JSON.stringify(key.slice(0, 64))}`)
+  const { queue_name: queue, actor_name: actor, args, kwargs, options, message_id: id, message_timestamp: timestamp } = value
+  if (typeof queue !== 'string' || queue.length > 256) throw undecodable('queue_name is not a short text')
+  if (typeof actor !== 'string' || actor.length > 256) throw undecodable('actor_name is not a short text')
+  if (!Array.isArray(args)) throw undecodable('args is not an array')
+  if (kwargs !== undefined && !isPlainRecord(kwargs)) throw undecodable('kwargs is not an object')
+  if (!isPlainRecord(options)) throw undecodable('options is not an object')
+  if (typeof id !== 'string' || id.length > 256) throw undecodable('message_id is not a short text')
+  if (typeof timestamp !== 'number' || !Number.isFinite(timestamp)) throw undecodable('message_timestamp is not a number')
+  const named = kwargs !== undefined && Object.keys(kwargs).length > 0      // Python's keyword arguments arrive as one last object
+  return { id, queue, actor, args: named ? [...args, kwargs] : args, options: codeOptions(options), timestamp }
+}
+
+const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null) as Record<string, unknown>)
+
+function codeOptions(wire: Record<string, unknown>): Readonly<Record<string, unknown>> {
+  let options: Record<string, unknown> | undefined
+  for (const key of Object.keys(wire)) {
+    if (FORBIDDEN.has(key)) throw undecodable(`an option called ${key}`)
+    options ??= Object.create(null) as Record<string, unknown>
+    options[camelCase(key)] = wire[key]
+  }
+  return options ?? NO_OPTIONS
+}

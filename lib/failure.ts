@@ -1,0 +1,78 @@
+/**
+ * Errors that a handler throws to say what should happen, and errors as bytes. Recognised by a brand on the global symbol
+ * registry and never by text or class, so that two copies of the library agree.
+ */
+import { type Duration, durationMs } from './duration.ts'
+
+const RETRY_AFTER = Symbol.for('greenroom/retry-after')
+const GIVE_UP = Symbol.for('greenroom/give-up')
+
+/**
+ * Throw it from a handler to be tried again after exactly that long, whatever the back-off says. It counts as an attempt.
+ * @throws {GreenroomError} `DURATION_INVALID`
+ * @example if (response.status === 429) throw retryAfter('30s')
+ */
+export function retryAfter(delay: Duration): Error {
+  const ms = durationMs(delay, 'retryAfter')
+  return Object.defineProperty(new Error(`asked to be tried again after ${ms} ms`), RETRY_AFTER, { value: ms })
+}
+
+/**
+ * Throw it from a handler to stop trying: the message becomes a dead letter with this reason.
+ * @example if (response.status === 404) throw giveUp('no such user')
+ */
+export function giveUp(why: string): Error {
+  return Object.defineProperty(new Error(why), GIVE_UP, { value: true })
+}
+
+/** The wait that `retryAfter()` asked for, in ms. */
+export function retryAfterOf(error: unknown): number | undefined {
+  const ms = read(error, RETRY_AFTER)
+  return typeof ms === 'number' && ms >= 0 ? ms : undefined
+}
+export const isGiveUp = (error: unknown): boolean => read(error, GIVE_UP) === true
+
+/** Anything may have been thrown: a proxy that throws, a frozen object, nothing. */
+function read(value: unknown, key: PropertyKey): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
+  try { return (value as Record<PropertyKey, unknown>)[key] } catch { return undefined }
+}
+
+/** An error as data: what a dead letter keeps and what callbacks are given. */
+export interface Failure {
+  /** The class, e.g. `TypeError`. */
+  readonly type: string
+  readonly message: string
+  readonly code?: string
+  readonly stack?: string
+  readonly cause?: Failure
+}
+
+const LONGEST_MESSAGE = 8_192
+const LONGEST_STACK = 16_384
+const DEEPEST_CAUSE = 5
+
+/** A picture of anything that was thrown, safe to store: never throws, bounded in size and depth. */
+export function failureOf(error: unknown, depth = 0): Failure {
+  const text = (key: string, longest: number) => {
+    const value = read(error, key)
+    return typeof value === 'string' || typeof value === 'number' ? `${value}`.slice(0, longest) : undefined
+  }
+  if (typeof error !== 'object' || error === null) return { type: typeof error, message: `${String(error)}`.slice(0, LONGEST_MESSAGE) }
+  const code = text('code', 128), stack = text('stack', LONGEST_STACK), cause = read(error, 'cause')
+  return {
+    type: text('name', 128) ?? 'Error',
+    message: text('message', LONGEST_MESSAGE) ?? 'something without a message was thrown',
+    ...(code === undefined ? {} : { code }),
+    ...(stack === undefined ? {} : { stack }),
+    ...(cause === undefined || depth >= DEEPEST_CAUSE ? {} : { cause: failureOf(cause, depth + 1) }),
+  }
+}
+
+export const encodeFailure = (error: unknown): Uint8Array => Buffer.from(JSON.stringify(failureOf(error)))
+
+/** The failure that a dead letter keeps; undefined when the bytes are not one. */
+export function decodeFailure(bytes: Uint8Array | undefined): Failure | undefined {
+  if (!bytes) return undefined
+  try { return JSON.parse(Buffer.from(bytes).toString()) as Failure } catch { return undefined }
+}

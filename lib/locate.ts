@@ -1,0 +1,66 @@
+/** Which broker an app uses: a URL, a broker, or a row by environment. Read at the first use, never on import. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Broker } from './broker.ts'
+import { shown } from './duration.ts'
+import { GreenroomError, listed } from './errors.ts'
+import { redactUrl } from './redact.ts'
+
+/** A URL, a broker object, or one of either by environment. */
+export type BrokerConfig = string | Broker | Readonly<Record<string, string | Broker | undefined>>
+
+export const DEFAULT_BROKER = 'file:.greenroom'
+export const environmentOf = (env: NodeJS.ProcessEnv): string => env['GREENROOM_ENV'] ?? env['NODE_ENV'] ?? 'development'
+
+export const isBroker = (value: unknown): value is Broker => typeof (value as Partial<Broker> | undefined)?.push === 'function'
+
+/**
+ * The URL or broker that applies. A relative `file:` becomes absolute.
+ * @throws {GreenroomError} `BROKER_NOT_SET` in production, or when the environment has no row
+ */
+export function locateBroker(config: BrokerConfig | undefined, env: NodeJS.ProcessEnv, here: string): string | Broker {
+  const environment = environmentOf(env)
+  const chosen = config === undefined ? env['GREENROOM_BROKER'] ?? unset(environment)
+    : typeof config === 'string' || isBroker(config) ? config : row(config, environment)
+  return typeof chosen === 'string' ? absolute(chosen, here) : chosen
+}
+
+function unset(environment: string): string {
+  if (environment !== 'production') return DEFAULT_BROKER
+  throw new GreenroomError('BROKER_NOT_SET', 'No broker is set, and NODE_ENV is production', { help: "Set GREENROOM_BROKER or greenroom({ broker }); 'file:…' is fine on a single machine, but say so" })
+}
+
+function row(rows: Readonly<Record<string, string | Broker | undefined>>, environment: string): string | Broker {
+  const found = Object.hasOwn(rows, environment) ? rows[environment] : undefined
+  if (typeof found === 'string' ? found !== '' : isBroker(found)) return found as string | Broker
+  const why = Object.hasOwn(rows, environment) ? `The broker for ${environment} is ${found === '' ? 'empty' : shown(found)}` : `No broker is set for the environment ${shown(environment)}`
+  throw new GreenroomError('BROKER_NOT_SET', why, { help: `There are rows for ${listed(Object.keys(rows))}; add one, or set GREENROOM_ENV or NODE_ENV. Is an environment variable missing?` })
+}
+
+function absolute(url: string, here: string): string {
+  if (!url.startsWith('file:') || url.startsWith('file:/')) return url
+  const [path = '', query] = url.slice('file:'.length).split('?', 2)
+  if (path === '') throw new GreenroomError('BROKER_UNKNOWN', 'file: names no folder', { help: "Write 'file:.greenroom' or 'file:/var/lib/app'" })
+  return `file:${resolve(rootOf(here), path)}${query === undefined ? '' : `?${query}`}`
+}
+
+const CONFIGS = ['ts', 'mts', 'js', 'mjs', 'cjs'].map(ending => `greenroom.config.${ending}`)
+
+/** Where a relative `file:` starts: the nearest greenroom.config.* upwards, else the root of the workspace, else here. */
+export function rootOf(here: string): string {
+  const folders = [here]
+  while (dirname(folders.at(-1)!) !== folders.at(-1)) folders.push(dirname(folders.at(-1)!))
+  return folders.find(folder => CONFIGS.some(name => existsSync(join(folder, name)))) ?? folders.find(isWorkspace) ?? here
+}
+
+function isWorkspace(folder: string): boolean {
+  if (existsSync(join(folder, 'pnpm-workspace.yaml'))) return true
+  try {
+    return 'workspaces' in (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as object)
+  } catch { return false }                                 // no package.json, or not ours to judge
+}
+
+/** @throws {GreenroomError} `BROKER_UNKNOWN`, with the scheme and without credentials */
+export function unknownBroker(url: string, known: readonly string[]): GreenroomError {
+  return new GreenroomError('BROKER_UNKNOWN', `Nobody knows the broker URL ${shown(redactUrl(url))}`, { help: `It starts with one of ${listed(known)}` })
+}

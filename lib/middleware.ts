@@ -1,0 +1,107 @@
+/**
+ * The seam for middleware: a value onion around running a message, a map before storing messages, observers afterwards.
+ * What is not here a middleware cannot do: it may change what happens to a message, delay it, refuse it; never lose it.
+ */
+import type { Pushed } from './broker.ts'
+import type { Clock } from './clock.ts'
+import type { Events } from './events.ts'
+import type { Logger } from './log.ts'
+import type { Due, Message, Priority } from './message.ts'
+import type { OptionSpecs, Resolved } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import type { Store } from './store.ts'
+
+/** What a handle gains, in the type, when a middleware that provides it is composed. */
+export type Feature = 'results' | 'progress'
+
+/** What a middleware needs of its app, and no more; the same in a sender and in a worker. */
+export interface Services {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly newId: () => string
+  readonly log: Logger
+  /** Small shared state. Reading it where none is configured throws `STORE_MISSING`. */
+  readonly store: Store
+  /** Sends messages through the whole send chain. One verdict a message, in order. */
+  push(batch: readonly Message[]): Promise<readonly Pushed[]>
+}
+
+/** A message on its way to the broker. */
+export interface Sending<S = {}> {
+  readonly message: Message
+  /** message > actor > default, resolved once. */
+  readonly options: Resolved<S>
+  readonly priority: Priority
+  readonly due?: Due
+  /** A second message of this id within so many ms is a duplicate. */
+  readonly onceMs?: number
+}
+
+export type AbortReason = 'time limit' | 'cancelled' | 'lease lost' | 'shutdown'
+
+/** One run of a message. */
+export interface Context<S = {}> extends Services {
+  readonly message: Message
+  readonly options: Resolved<S>
+  /** Failed attempts so far: 0 on the first run. */
+  readonly attempt: number
+  /** 1, and one more for each lease of this message that lapsed since it was last settled. */
+  readonly deliveries: number
+  /** Milliseconds since the message was made, never below 0. */
+  readonly ageMs: number
+  /** Made when first read. Its `reason` is a GreenroomError that says why. */
+  readonly signal: AbortSignal
+  /** Asks the run to end. The first reason stays. */
+  abort(reason: AbortReason): void
+}
+
+export type Next = () => Promise<Outcome>
+
+export interface Middleware<S extends OptionSpecs = {}, P extends Feature = never> {
+  readonly name: string
+  readonly options?: S
+  readonly provides?: readonly P[]
+  /** Checked when the app opens. */
+  readonly needs?: readonly 'store'[]
+  /** Names of middleware that must be further out than this one, where they are composed. */
+  readonly inside?: readonly string[]
+  /** Names of middleware that must be further in than this one. */
+  readonly outside?: readonly string[]
+  /** Once, when the app opens. What it returns is disposed when the app closes. */
+  setup?(services: Services): AsyncDisposable | void | Promise<AsyncDisposable | void>
+  /** A map over what is sent: left out is not sent (the handle says by whom), replaced is rewritten; ids stay. */
+  send?(batch: readonly Sending<S>[], services: Services): readonly Sending[] | Promise<readonly Sending[]>
+  /** Around the run. Call `next()` once at most and wait for it; or answer without it. */
+  process?(context: Context<S>, next: Next): Promise<Outcome>
+  /** Told afterwards. A throw is logged and changes nothing. */
+  readonly on?: { readonly [K in keyof Events]?: (event: Events[K]) => void }
+}
+
+// `any`: a chain holds middleware of all types; each sees its own.
+export type AnyMiddleware = Middleware<any, any>
+export type AnyContext = Context<any>
+export type AnySending = Sending<any>
+
+/**
+ * Types a middleware: its `options` shape what `process` and `send` read, and what `actor()` and `with()` accept.
+ * @example
+ * export const audit = () => defineMiddleware({
+ *   name: 'audit',
+ *   options: { auditAs: perMessage(text()) },
+ *   async process({ message, options, log }, next) {
+ *     const outcome = await next()
+ *     log.info({ id: message.id, as: options.auditAs, kind: outcome.kind }, 'audited')
+ *     return outcome
+ *   },
+ * })
+ */
+export function defineMiddleware<const S extends OptionSpecs = {}, const P extends Feature = never>(m: Middleware<S, P>): Middleware<S, P> {
+  return m
+}
+
+type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never
+type Flat<T> = { [K in keyof T]: T[K] }
+/** The options of a whole chain as one flat object type. */
+export type SpecsOf<M extends readonly AnyMiddleware[]> = Flat<UnionToIntersection<M[number] extends infer X ? X extends Middleware<infer S, any> ? S : never : never>>
+/** What handles gain from a whole chain. */
+export type FeaturesOf<M extends readonly AnyMiddleware[]> = M[number] extends infer X ? X extends Middleware<any, infer P> ? P : never : never

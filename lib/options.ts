@@ -1,0 +1,121 @@
+/**
+ * Options: declared by middleware, written by users on actors and messages, resolved once on each side.
+ *
+ * An `Option<In, Out>` says what users write (`'30s'`), what the middleware reads (`30000`), the default, and whether a
+ * message may carry one. The resolution is message > actor > default and happens here only.
+ */
+import { type Duration, durationMs, shown } from './duration.ts'
+import { GreenroomError } from './errors.ts'
+
+/** `In` is what users write, `Out` what the middleware reads. */
+export interface Option<In, Out = In, PerMessage extends boolean = boolean> {
+  readonly default: Out
+  /** Whether `with()` and the body of a message may carry it. */
+  readonly perMessage: PerMessage
+  /** Called for every value that is given: by users and, for options per message, by whoever writes to the broker. */
+  parse(value: unknown, name: string): Out
+  /** Only in types. */
+  readonly '~in'?: In
+}
+// `any`: the bound must accept every In and Out; callers never see it.
+export type OptionSpecs = { readonly [name: string]: Option<any, any, boolean> }
+export type Resolved<S> = { readonly [K in keyof S]: S[K] extends Option<any, infer Out, any> ? Out : never }
+
+const invalid = (name: string, value: unknown, wanted: string) =>
+  new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: `It takes ${wanted}` })
+
+/** More is a typing error: nobody waits for the thousandth attempt. */
+const LARGEST_COUNT = 1_000_000
+
+/** A whole number from 0. @param d the default @example options: { maxRetries: perMessage(count(20)) } */
+export function count(d: number, { max = LARGEST_COUNT }: { readonly max?: number } = {}): Option<number, number, false> {
+  return {
+    default: d,
+    perMessage: false,
+    parse(value, name) {
+      if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max) return value as number
+      throw invalid(name, value, `a whole number from 0 to ${max}`)
+    },
+  }
+}
+
+/** Milliseconds or `'30s'`; read as milliseconds. @param d the default @example options: { maxBackoff: duration('7d') } */
+export function duration(d: Duration | typeof Infinity, { infinite = d === Infinity }: { readonly infinite?: boolean } = {}): Option<Duration, number, false> {
+  return { default: durationMs(d, 'default', { infinite: true }), perMessage: false, parse: (value, name) => durationMs(value, name, { infinite }) }
+}
+
+/** Yes or no. @param d the default */
+export function flag(d: boolean): Option<boolean, boolean, false> {
+  return {
+    default: d,
+    perMessage: false,
+    parse(value, name) {
+      if (typeof value === 'boolean') return value
+      throw invalid(name, value, 'true or false')
+    },
+  }
+}
+
+/** Longer texts belong into arguments. */
+const LONGEST_TEXT = 1_024
+
+/** A text of up to 1,024 characters; undefined when nobody gave one. */
+export function text(): Option<string, string | undefined, false> {
+  return {
+    default: undefined,
+    perMessage: false,
+    parse(value, name) {
+      if (typeof value === 'string' && value.length <= LONGEST_TEXT) return value
+      throw invalid(name, value, `a text of at most ${LONGEST_TEXT} characters`)
+    },
+  }
+}
+
+/**
+ * An option of any type. `parse` throws for what it refuses; it is also given what travelled, which may be hostile.
+ * @example custom<'eu' | 'us'>({ default: 'eu', parse: value => value === 'us' ? 'us' : 'eu' })
+ */
+export function custom<In, Out = In>(o: { readonly default: Out, parse(value: unknown, name: string): Out }): Option<In, Out, false> {
+  return { default: o.default, perMessage: false, parse: o.parse }
+}
+
+/** The same option, which `with()` accepts too and messages carry. */
+export function perMessage<In, Out>(o: Option<In, Out, boolean>): Option<In, Out, true> {
+  return { default: o.default, perMessage: true, parse: (value, name) => o.parse(value, name) }
+}
+
+/** Every option of a chain by name, with the middleware that declares it. */
+export type OptionTable = ReadonlyMap<string, { readonly option: Option<unknown, unknown>, readonly by: string }>
+export type ResolvedOptions = Readonly<Record<string, unknown>>
+
+/** @throws {GreenroomError} `OPTION_CLASH` when two middleware declare one name */
+export function optionTable(chain: readonly { readonly name: string, readonly options?: OptionSpecs | undefined }[], reserved: ReadonlySet<string>): OptionTable {
+  const table = new Map<string, { option: Option<unknown, unknown>, by: string }>()
+  for (const { name: by, options = {} } of chain) {
+    for (const [name, option] of Object.entries(options)) {
+      const other = reserved.has(name) ? 'Greenroom itself' : table.get(name)?.by
+      if (other !== undefined) throw new GreenroomError('OPTION_CLASH', `${by} and ${other} both declare the option ${name}`, { help: 'Rename one of them; a middleware that may stand twice takes `as`' })
+      table.set(name, { option, by })
+    }
+  }
+  return table
+}
+
+/** What applies to an actor without options of its own. */
+export function defaultsOf(table: OptionTable): ResolvedOptions {
+  const resolved: Record<string, unknown> = Object.create(null)
+  for (const [name, { option }] of table) resolved[name] = option.default
+  return resolved
+}
+
+/** Lays `given` over `base`. The very same `base` when nothing is given, so that most messages allocate nothing. */
+export function resolve(table: OptionTable, base: ResolvedOptions, given: Readonly<Record<string, unknown>>, level: 'actor' | 'message'): ResolvedOptions {
+  let resolved: Record<string, unknown> | undefined
+  for (const name in given) {
+    const entry = table.get(name), value = given[name]
+    if (entry === undefined || value === undefined || (level === 'message' && !entry.option.perMessage)) continue
+    resolved ??= Object.assign(Object.create(null), base) as Record<string, unknown>
+    resolved[name] = entry.option.parse(value, name)
+  }
+  return resolved ?? base
+}

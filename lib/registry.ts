@@ -1,0 +1,30 @@
+/**
+ * What all copies of the library in one process share: one object on globalThis. A bundler, a hot reload or a CommonJS copy
+ * beside an ESM one makes a second copy of this code; `current()`, errors, the list of apps and the open brokers stay one.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Broker } from './broker.ts'
+
+/** An open broker, and how many apps use it. */
+export interface Connection { readonly broker: Promise<Broker>, users: number }
+
+interface Shared {
+  /** The run that the current code belongs to. */
+  readonly runs: AsyncLocalStorage<unknown>
+  /** Every app that was made and is still referenced: for the command line. */
+  readonly apps: Set<WeakRef<object>>
+  /** Open brokers by URL and namespace. */
+  readonly connections: Map<string, Connection>
+}
+
+const KEY = Symbol.for('greenroom/1')
+const holder = globalThis as { [KEY]?: Shared }
+
+export const shared: Shared = holder[KEY] ??= { runs: new AsyncLocalStorage(), apps: new Set(), connections: new Map() }
+
+export function rememberApp(app: object): void {
+  for (const ref of shared.apps) if (ref.deref() === undefined) shared.apps.delete(ref)
+  shared.apps.add(new WeakRef(app))
+}
+
+export const rememberedApps = (): object[] => [...shared.apps].flatMap(ref => ref.deref() ?? [])

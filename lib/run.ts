@@ -1,0 +1,87 @@
+/**
+ * One run of a message: what middleware see as their context. A class for once: one is made a message, so it must be one
+ * allocation, with everything dear (signal, bound logger) made only when it is read.
+ */
+import { GreenroomError } from './errors.ts'
+import { bound, type Logger } from './log.ts'
+import type { Message } from './message.ts'
+import type { AbortReason, AnyContext, Services } from './middleware.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Outcome } from './outcome.ts'
+
+const ABORTS: Readonly<Record<AbortReason, (actor: string) => GreenroomError>> = {
+  'time limit': actor => new GreenroomError('TIME_LIMIT', `${actor} ran longer than its time limit`, { help: 'Raise timeLimit, or let the handler watch current().signal and do less', retryable: true }),
+  cancelled: actor => new GreenroomError('CANCELLED', `${actor} was cancelled`, { help: 'Someone asked for it; nothing is to be done' }),
+  'lease lost': actor => new GreenroomError('LEASE_LOST', `This worker lost its lease on a message of ${actor}`, { help: 'It runs again elsewhere; end soon, this result is not used', retryable: true }),
+  shutdown: actor => new GreenroomError('SHUTDOWN', `The worker that runs ${actor} is stopping`, { help: 'The message is given back and runs again, at no cost', retryable: true }),
+}
+
+export class Run implements AnyContext {
+  readonly message: Message
+  readonly options: ResolvedOptions
+  readonly attempt: number
+  readonly deliveries: number
+  /** Why it was asked to end, once it was. */
+  reason: AbortReason | undefined
+  /** The middleware whose own code runs now; undefined while the handler does. For finding one that hangs. */
+  at: string | undefined
+  /** Counts every change of `at`. */
+  moves = 0
+  /** Messages to be stored if this run succeeds. */
+  followUps: Message[] | undefined
+  /** Set by the innermost layer while a handler runs. */
+  onAbort: ((reason: AbortReason) => void) | undefined
+  readonly #services: Services
+  #controller: AbortController | undefined
+  #log: Logger | undefined
+
+  constructor(message: Message, attempt: number, deliveries: number, options: ResolvedOptions, services: Services) {
+    this.message = message
+    this.attempt = attempt
+    this.deliveries = deliveries
+    this.options = options
+    this.#services = services
+  }
+  get clock() { return this.#services.clock }
+  get random() { return this.#services.random }
+  get newId() { return this.#services.newId }
+  get store() { return this.#services.store }
+  get push() { return this.#services.push }
+  get log(): Logger {
+    return this.#log ??= bound(this.#services.log, { id: this.message.id, actor: this.message.actor, attempt: this.attempt })
+  }
+  get ageMs() { return Math.max(0, this.#services.clock.now() - this.message.timestamp) }
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.reason) this.#controller.abort(this.#error(this.reason))
+    }
+    return this.#controller.signal
+  }
+  /** A property that holds a function, so that it works after destructuring. */
+  get abort(): (reason: AbortReason) => void {
+    return reason => {
+      if (this.reason) return
+      this.reason = reason
+      this.#controller?.abort(this.#error(reason))
+      this.onAbort?.(reason)
+    }
+  }
+  move(at: string | undefined): void { this.at = at; this.moves++ }
+  #error(reason: AbortReason) { return ABORTS[reason](this.message.actor) }
+}
+
+/** What an aborted run comes to when it did not succeed all the same. Shutdown costs no attempt; a cancelled one is not tried again. */
+export function interrupted(reason: AbortReason, actor: string, thrown?: unknown): Outcome {
+  switch (reason) {
+    case 'time limit': {
+      const error = ABORTS[reason](actor)
+      if (thrown !== undefined && !(thrown instanceof GreenroomError)) Object.defineProperty(error, 'cause', { value: thrown, configurable: true, writable: true })
+      return { kind: 'failed', error }
+    }
+    case 'cancelled': return { kind: 'dead', reason: 'cancelled', error: ABORTS[reason](actor) }
+    case 'shutdown': return { kind: 'release', afterMs: 0, reason: 'shutdown' }
+    case 'lease lost': return { kind: 'release', afterMs: 0, reason: 'lease lost' }
+    default: return reason satisfies never
+  }
+}

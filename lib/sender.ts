@@ -1,0 +1,110 @@
+/** What an actor, a declared actor and every `with()` can do: make messages, send them, find them again. */
+import type { Base } from './actor-types.ts'
+import { type Definition, type Hints, TARGET } from './definition.ts'
+import { GreenroomError } from './errors.ts'
+import { Handle } from './handle.ts'
+import type { Live } from './live.ts'
+import type { Message } from './message.ts'
+import type { Sending, Services } from './middleware.ts'
+import { checkId } from './names.ts'
+import type { Verdict } from './pusher.ts'
+import { validate } from './schema.ts'
+import { dueOf, plainMessage, type Settings, withOptions } from './sending.ts'
+import type { OptionTable } from './options.ts'
+
+/** What senders need of their app. */
+export interface SenderHost {
+  readonly table: OptionTable
+  readonly hints: Hints
+  /** The world's clock and ids, before and after the app is open. */
+  now(): number
+  newId(): string
+  encode(message: Message): Uint8Array
+  /** For runs that are called directly, whether or not the app is open. */
+  readonly services: Services
+  /** The open app, if it is open: sends without a promise more. */
+  live(): Live | undefined
+  /** Opens the app. @throws {GreenroomError} `APP_CLOSED`, and what opening throws */
+  open(): Promise<Live>
+}
+
+/** Ids that nobody chose. A follow-up's is replaced by one that is derived from its parent's; a chosen one stays. */
+const generated = new WeakSet<Message>()
+export const hasGeneratedId = (message: Message): boolean => generated.has(message)
+
+/** The methods of a sender, all of which work after destructuring. Untyped here: `Sender` gives users the types. */
+export interface SenderMethods {
+  send(...args: unknown[]): Promise<Base>
+  sendMany(batch: Iterable<readonly unknown[]>): Promise<Base[]>
+  message(...args: unknown[]): Message
+  with(options: Readonly<Record<string, unknown>>): SenderMethods
+  sent(id: string): Base
+}
+
+export function createSender(host: SenderHost, definition: () => Definition, settings: Settings | undefined): SenderMethods {
+  const settled = (): Settings => settings ?? { options: {}, resolved: definition().options }
+  const make = (args: readonly unknown[]): Sending & { body: Uint8Array } => {
+    const { name, queue, priority } = definition(), { id, options, resolved, delay, at, ...own } = settled()
+    const message: Message = { id: id ?? host.newId(), queue: own.queue ?? queue, actor: name, args, options, timestamp: host.now() }
+    const due = delay === undefined && at === undefined ? {} : { due: dueOf({ ...(delay === undefined ? {} : { delay }), ...(at === undefined ? {} : { at }) }) }
+    return { message, options: resolved, priority: own.priority ?? priority, ...due, body: host.encode(message) }
+  }
+  /** Checked and encoded before anything is awaited: what the caller changes afterwards is not sent. */
+  const checked = (args: readonly unknown[]): ReturnType<typeof make> | Promise<ReturnType<typeof make>> => {
+    const { input, name } = definition()
+    if (!input) return make(args)
+    const made = make(args), valid = validate(input, args[0], name)
+    return valid instanceof Promise ? valid.then(() => made) : made
+  }
+  const submit = (made: ReturnType<typeof make>): Promise<Verdict> => new Promise((resolve, reject) => {
+    const { body, ...sending } = made, signal = settled().signal
+    const live = host.live()
+    if (live) live.pusher.submit(sending, body, resolve, signal)
+    else host.open().then(live => live.pusher.submit(sending, body, resolve, signal), reject)
+  })
+  const handleOf = ({ message }: Sending, verdict: Verdict): Handle => {
+    if ('failed' in verdict) throw verdict.failed
+    return new Handle(message.id, message.queue, host.open, verdict)
+  }
+  return {
+    async send(...args) {
+      const made = await checked(args)
+      return handleOf(made, await submit(made))
+    },
+    async sendMany(batch) {
+      const all = [...batch]
+      if (settings?.id !== undefined && all.length > 1) throw new GreenroomError('OPTION_INVALID', 'One id is given for several messages', { help: 'Use with({ id }).send() for each' })
+      const made = await Promise.all(all.map(args => checked(checkArgs(args))))
+      return collect(made, await Promise.all(made.map(submit)), handleOf)
+    },
+    message(...args) {
+      const message = plainMessage(definition(), args, settled(), settings?.id ?? host.newId(), host.now())
+      if (settings?.id === undefined) generated.add(message)
+      return message
+    },
+    with: options => createSender(host, definition, withOptions(host.table, host.hints, settled(), options, host.now())),
+    sent: id => new Handle(checkId(id), settings?.queue ?? definition().queue, host.open),
+    get [TARGET]() { const { name, queue } = definition(); return { actor: name, queue: settings?.queue ?? queue } },
+  } as SenderMethods
+}
+
+function checkArgs(args: unknown): readonly unknown[] {
+  if (Array.isArray(args)) return args
+  throw new GreenroomError('MESSAGE_INVALID', 'sendMany() was given something that is not a list of arguments', { help: 'Write sendMany([[a, 1], [b, 2]]): one array a message' })
+}
+
+/**
+ * All handles, or one error that says what became of each.
+ * @throws what the only message threw; {GreenroomError} `SEND_PARTIAL` with `details.verdicts` when there were several
+ */
+export function collect<T extends { readonly message: Message }>(made: readonly T[], verdicts: readonly Verdict[], handleOf: (made: T, verdict: Verdict) => Handle): Handle[] {
+  const failed = verdicts.filter(verdict => 'failed' in verdict)
+  if (failed.length === 0) return made.map((item, i) => handleOf(item, verdicts[i]!))
+  if (made.length === 1) throw failed[0]!.failed
+  const maybe = failed.some(({ failed }) => !(failed instanceof GreenroomError) || failed.stored !== 'no')
+  throw new GreenroomError('SEND_PARTIAL', `${failed.length} of ${made.length} messages were not stored`, {
+    help: 'error.details.verdicts says for each id what became of it; send the failed ones again', cause: failed[0]!.failed, stored: maybe ? 'maybe' : 'no',
+    retryable: failed.every(({ failed }) => failed instanceof GreenroomError && failed.retryable),
+    details: { verdicts: verdicts.map((verdict, i) => ({ id: made[i]!.message.id, ...('failed' in verdict ? { error: verdict.failed } : verdict) })) },
+  })
+}

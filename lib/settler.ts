@@ -1,0 +1,62 @@
+/**
+ * Settles in micro-batches: what ends in one turn of the event loop goes to the broker together. One batch is under way at
+ * a time; what ends meanwhile makes the next one (bounded by the consumer's credit). First settle, then tell who watches.
+ */
+import type { Consumer, Settled, Settlement } from './broker.ts'
+
+/** Taken when the module loads: fake timers of test runners replace the global. */
+const turnEnds = setImmediate
+
+export interface Settler {
+  /** `told` hears what the broker said; `undefined` when it could not be asked: the lease lapses and the message runs again. */
+  add(settlement: Settlement, told: (settled: Settled | undefined) => void): void
+  /** Makes a turn end even though nothing is to be settled. */
+  nudge(): void
+  /** Sends what waits now, so that it can share a trip with the take that follows in the same tick. */
+  flush(): void
+  /** Not yet confirmed. */
+  readonly pending: number
+  /** Resolves when nothing is pending. Never rejects. */
+  idle(): Promise<void>
+}
+
+interface Item { readonly settlement: Settlement, readonly told: (settled: Settled | undefined) => void }
+
+/** @param turn called at the end of every turn in which something was added, after the flush */
+export function createSettler(consumer: Consumer, turn: () => void, failed: (error: unknown, count: number) => void): Settler {
+  let waiting: Item[] = [], underWay = 0, scheduled = false
+  const idlers: (() => void)[] = []
+
+  const flush = () => {
+    if (underWay > 0 || waiting.length === 0) return
+    const batch = waiting
+    waiting = []
+    underWay = batch.length
+    void settle(batch).then(() => {
+      underWay = 0
+      if (waiting.length > 0) return flush()
+      for (const resolve of idlers.splice(0)) resolve()
+    })
+  }
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    turnEnds(() => { scheduled = false; flush(); turn() })
+  }
+  async function settle(batch: readonly Item[]): Promise<void> {
+    let settled: readonly (Settled | undefined)[] = []
+    try {
+      settled = await consumer.settle(batch.map(({ settlement }) => settlement))
+    } catch (error) {
+      failed(error, batch.length)
+    }
+    batch.forEach(({ told }, i) => told(settled[i]))
+  }
+  return {
+    get pending() { return waiting.length + underWay },
+    add(settlement, told) { waiting.push({ settlement, told }); schedule() },
+    nudge: schedule,
+    flush,
+    idle: () => new Promise(resolve => { if (waiting.length + underWay === 0) resolve(); else { idlers.push(resolve); flush() } }),
+  }
+}

@@ -1,0 +1,78 @@
+/** What a worker is asked to do, checked and parsed once. */
+import { DEFAULTS } from './defaults.ts'
+import { nearest } from './did-you-mean.ts'
+import { type Duration, durationMs, shown } from './duration.ts'
+import { GreenroomError } from './errors.ts'
+import { checkName } from './names.ts'
+
+export interface WorkOptions {
+  /** The queues to serve, or how many runs at once of each: `{ images: 2, mail: 50 }`. @default those of the actors that this process implements */
+  readonly queues?: readonly string[] | Readonly<Record<string, number>> | undefined
+  /** Runs at once in all. @default 10, or the sum of `queues` */
+  readonly concurrency?: number | undefined
+  /** How long the messages of a frozen worker stay away. @default '30s' */
+  readonly lease?: Duration | undefined
+  /** How long running handlers may go on once the worker stops; then their signal is aborted. @default '25s' */
+  readonly grace?: Duration | undefined
+  /** How long a handler may go on after its signal was aborted; then its message is settled without it. @default '5s' */
+  readonly abortGrace?: Duration | undefined
+  /** A message whose workers died so often becomes a dead letter without running. @default 5 */
+  readonly maxDeliveries?: number | undefined
+  /** How long a middleware's own code may take around a run. @default '30s' */
+  readonly hookTimeout?: Duration | undefined
+  /** Aborted: the worker stops as by `close()`. */
+  readonly signal?: AbortSignal | undefined
+  /** `'idle'`: stop when nothing is ready any more. @default 'stopped' */
+  readonly until?: 'stopped' | 'idle' | undefined
+}
+
+export interface WorkSettings {
+  readonly queues: readonly string[]
+  /** Runs at once by queue; undefined where only the total counts. */
+  readonly limits: ReadonlyMap<string, number> | undefined
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly graceMs: number
+  readonly abortGraceMs: number
+  readonly maxDeliveries: number
+  readonly hookTimeoutMs: number
+  readonly signal: AbortSignal | undefined
+  readonly until: 'stopped' | 'idle'
+}
+
+const KNOWN = ['queues', 'concurrency', 'lease', 'grace', 'abortGrace', 'maxDeliveries', 'hookTimeout', 'signal', 'until']
+/** More runs at once than this is a typing error: one process has one thread. */
+const MOST_RUNS = 10_000
+/** A shorter lease would be lost to any pause for garbage collection. */
+const SHORTEST_LEASE_MS = 1_000
+
+const invalid = (what: string, help: string) => new GreenroomError('WORKER_INVALID', what, { help })
+
+/** @throws {GreenroomError} `WORKER_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
+export function workSettings(options: WorkOptions, implemented: ReadonlySet<string>): WorkSettings {
+  for (const name of Object.keys(options)) {
+    const near = nearest(name, KNOWN)
+    if (!KNOWN.includes(name)) throw invalid(`Unknown option ${shown(name)} of work()`, near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`)
+  }
+  const limits = Array.isArray(options.queues) || options.queues === undefined ? undefined
+    : new Map(Object.entries(options.queues as Readonly<Record<string, number>>).map(([queue, runs]) => [queue, whole(runs, `concurrency of the queue ${queue}`)]))
+  const queues = [...new Set(limits ? limits.keys() : (options.queues as readonly string[] | undefined) ?? implemented)].map(queue => checkName(queue, 'queue'))
+  if (queues.length === 0) throw invalid('There is nothing to work on: no actor is implemented here, and no queue is named', 'Import the modules that define your actors before work()')
+  const leaseMs = durationMs(options.lease ?? DEFAULTS.lease.value, 'lease')
+  if (leaseMs < SHORTEST_LEASE_MS) throw invalid(`A lease of ${leaseMs} ms is too short`, `Give at least ${SHORTEST_LEASE_MS} ms`)
+  if (options.until !== undefined && options.until !== 'stopped' && options.until !== 'idle') throw invalid(`until cannot be ${shown(options.until)}`, "It is 'stopped' or 'idle'")
+  return {
+    queues, limits, leaseMs,
+    concurrency: whole(options.concurrency ?? (limits ? [...limits.values()].reduce((sum, runs) => sum + runs, 0) : DEFAULTS.concurrency.value), 'concurrency'),
+    graceMs: durationMs(options.grace ?? DEFAULTS.grace.value, 'grace'),
+    abortGraceMs: durationMs(options.abortGrace ?? DEFAULTS.abortGrace.value, 'abortGrace'),
+    maxDeliveries: whole(options.maxDeliveries ?? DEFAULTS.maxDeliveries.value, 'maxDeliveries'),
+    hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
+    signal: options.signal, until: options.until ?? 'stopped',
+  }
+}
+
+function whole(value: unknown, name: string): number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_RUNS) return value as number
+  throw invalid(`${name} cannot be ${shown(value)}`, `It is a whole number from 1 to ${MOST_RUNS}`)
+}

@@ -1,0 +1,138 @@
+/**
+ * A worker: one loop that takes, starts, settles and waits. It holds no policy: how much to hold is slots.ts, what happens
+ * to a message the executor and the chain, how settlements travel the settler.
+ *
+ *   open -> (close | signal | idle) -> stopping: nothing is taken, what is held goes back, what runs has its grace,
+ *        -> then its signal is aborted -> settled -> stopped
+ */
+import type { Consumer, Delivery } from './broker.ts'
+import { sleep, type Timer } from './clock.ts'
+import { AHEAD_MAX, SWEEP_MS, TAKE_WAIT_MS, TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
+import { type Duration, durationMs } from './duration.ts'
+import type { Executor } from './executor.ts'
+import type { Live } from './live.ts'
+import type { Logger } from './log.ts'
+import { createSettler } from './settler.ts'
+import { createSlots } from './slots.ts'
+import type { WorkSettings } from './work-options.ts'
+
+export interface Worker extends AsyncDisposable {
+  /** Resolves when the worker has stopped, for whatever reason. Never rejects. */
+  readonly stopped: Promise<void>
+  /** The queues it serves. */
+  readonly queues: readonly string[]
+  /** Handlers that run now. */
+  readonly running: number
+  /**
+   * Stops: takes nothing more, gives back what has not started, lets running handlers finish within the grace, then aborts
+   * their signals and gives the rest back. Resolves when all is settled. A second call may shorten the grace.
+   */
+  close(options?: { readonly grace?: Duration }): Promise<void>
+}
+
+/** Beyond those that run and are held ahead: settlements that the broker has not confirmed yet. */
+const UNFLUSHED_MAX = 256
+
+export async function startWorker(live: Live, executor: Executor, settings: WorkSettings, log: Logger): Promise<Worker> {
+  const { broker, clock, events } = live
+  const { queues, limits, concurrency, leaseMs, graceMs } = settings
+  const slots = createSlots(concurrency, limits)
+  const taking = new AbortController(), lost = new Set<string>()
+  let stopping: { force(graceMs: number): void } | undefined, wake: (() => void) | undefined, sweepTimer: Timer | undefined
+
+  await broker.open(queues)
+  const consumer: Consumer = await broker.consume({ queues, credit: concurrency + AHEAD_MAX + UNFLUSHED_MAX, leaseMs, onLost })
+  const settler = createSettler(consumer, () => { const go = wake; wake = undefined; go?.() }, (error, count) => {
+    log.error({ err: error, count }, 'settlements failed; their messages run again when the lease lapses')
+    events.emit('trouble', { what: `${count} settlements failed`, error })
+  })
+
+  function onLost(tokens: readonly string[]): void {
+    slots.forget(new Set(tokens))
+    for (const token of tokens) if (executor.abort('lease lost', token)) lost.add(token)
+  }
+
+  function start(delivery: Delivery): void {
+    void executor.execute(delivery).then(({ settlement, told }) => {
+      slots.end(delivery.envelope.queue)
+      if (lost.delete(delivery.token)) { told('lost'); settler.nudge() } else settler.add(settlement, told)
+      startHeld()
+    })
+  }
+  function startHeld(): void {
+    if (stopping) return
+    for (let delivery = slots.next(); delivery; delivery = slots.next()) start(delivery)
+  }
+  function giveBack(deliveries: readonly Delivery[]): void {
+    for (const { token } of deliveries) settler.add({ token, kind: 'release', afterMs: 0 }, () => {})
+  }
+
+  /** The loop. Ends when the worker stops, or nothing is ready and `until` is 'idle'. */
+  async function pump(): Promise<void> {
+    let trouble = 0
+    while (!stopping) {
+      const { max, room } = slots.wanted(clock.monotonic())
+      if (max === 0) { await new Promise<void>(resolve => { wake = resolve }); continue }
+      settler.flush()
+      try {
+        const deliveries = await consumer.take(max, { waitMs: settings.until === 'idle' ? 0 : TAKE_WAIT_MS, signal: taking.signal, ...(room && { room }) })
+        if (trouble > 0) log.info({ broker: broker.name }, 'the broker answers again')
+        trouble = 0
+        const now = clock.monotonic()
+        for (const delivery of deliveries) slots.hold(delivery, now)
+        if (stopping) return
+        startHeld()
+        if (deliveries.length > 0 || settings.until !== 'idle') continue
+        if (slots.running === 0 && slots.held === 0 && settler.pending === 0) return void close()
+        if (slots.running > 0) await new Promise<void>(resolve => { wake = resolve }); else await settler.idle()
+      } catch (error) {
+        if (trouble++ === 0) {
+          log.error({ broker: broker.name, err: error }, 'the broker does not answer; the worker tries again')
+          events.emit('trouble', { what: 'the broker does not answer', error })
+        }
+        const longest = Math.min(TROUBLE_MAX_MS, TROUBLE_MIN_MS * 2 ** Math.min(trouble, 10))
+        await sleep(clock, longest * (0.5 + live.random() / 2), { signal: taking.signal }).catch(() => {})
+      }
+    }
+  }
+
+  function sweep(): void {
+    const now = clock.monotonic()
+    giveBack(slots.overdue(now))
+    executor.endHung(now, settings.hookTimeoutMs)
+    sweepTimer = clock.after(SWEEP_MS, sweep)                // keeps the process alive while handlers run
+  }
+
+  async function stop(firstGraceMs: number): Promise<void> {
+    const graceOver = new AbortController()
+    const timers: Timer[] = []
+    stopping = { force(graceMs) { timers.push(clock.after(graceMs, () => graceOver.abort())) } }
+    taking.abort()
+    wake?.()
+    if (events.watched('stopping')) events.emit('stopping', { running: slots.running, graceMs: firstGraceMs })
+    await pumping
+    giveBack(slots.all())
+    stopping.force(firstGraceMs)
+    graceOver.signal.addEventListener('abort', () => executor.abortAll('shutdown'))
+    while (slots.running > 0) await new Promise<void>(resolve => { wake = resolve })
+    await settler.idle()
+    for (const timer of [...timers, sweepTimer]) timer?.cancel()
+    settings.signal?.removeEventListener('abort', onSignal)
+    await consumer[Symbol.asyncDispose]()
+  }
+
+  let closing: Promise<void> | undefined
+  const close: Worker['close'] = ({ grace } = {}) => {
+    const ms = grace === undefined ? graceMs : durationMs(grace, 'grace')
+    if (stopping) stopping.force(ms)
+    closing ??= stop(ms).catch((error: unknown) => log.error({ err: error }, 'the worker failed to stop cleanly')).then(resolveStopped)
+    return closing
+  }
+  let resolveStopped!: () => void
+  const stopped = new Promise<void>(resolve => { resolveStopped = resolve })
+  const onSignal = () => { void close() }
+  const pumping = pump()
+  sweep()
+  if (settings.signal?.aborted) onSignal(); else settings.signal?.addEventListener('abort', onSignal, { once: true })
+  return { stopped, queues, get running() { return slots.running }, close, [Symbol.asyncDispose]: () => close() }
+}

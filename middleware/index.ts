@@ -1,0 +1,34 @@
+/** The middleware that come with Greenroom, and the chain that most apps want. */
+import type { Duration } from '../lib/duration.ts'
+import type { Middleware } from '../lib/middleware.ts'
+import { ageLimit, type AgeLimitSpecs } from './age-limit.ts'
+import { callbacks, type CallbackSpecs } from './callbacks.ts'
+import { retries, type RetriesSpecs } from './retries.ts'
+import { shutdown, type ShutdownSpecs } from './shutdown.ts'
+import { timeLimit, type TimeLimitSpecs } from './time-limit.ts'
+
+/** Defaults have the names of the options. */
+export interface StandardDefaults {
+  /** @default 20 */
+  readonly maxRetries?: number | undefined
+  /** @default '15s' */
+  readonly minBackoff?: Duration | undefined
+  /** @default '7d' */
+  readonly maxBackoff?: Duration | undefined
+  /** @default Infinity: no limit */
+  readonly maxAge?: Duration | undefined
+  /** @default '10m' */
+  readonly timeLimit?: Duration | undefined
+  /** @default false */
+  readonly notifyShutdown?: boolean | undefined
+}
+
+export type Standard = readonly [Middleware<CallbackSpecs>, Middleware<RetriesSpecs>, Middleware<AgeLimitSpecs>, Middleware<ShutdownSpecs>, Middleware<TimeLimitSpecs>]
+
+/**
+ * The chain that most apps want, outermost first: callbacks, retries, age limit, shutdown, time limit.
+ * @example greenroom({ middleware: [...standard({ maxRetries: 8, timeLimit: '1m' }), logging({ log })] })
+ */
+export function standard(defaults: StandardDefaults = {}): Standard {
+  return [callbacks(), retries(defaults), ageLimit(defaults), shutdown(defaults), timeLimit(defaults)]
+}

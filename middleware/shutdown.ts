@@ -1,0 +1,27 @@
+/** Tells opted-in handlers at once that their worker stops; the others may finish within the grace. */
+import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
+import type { Context } from '../lib/middleware.ts'
+import { flag, type Option, perMessage } from '../lib/options.ts'
+
+export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
+
+/**
+ * Shutdown notifications: an actor with `notifyShutdown: true` has its signal aborted as soon as the worker begins to stop,
+ * for long work that can save its place. It is released, which costs no attempt, and runs again elsewhere.
+ * @param defaults `notifyShutdown`: for actors that do not say. @default false
+ */
+export function shutdown({ notifyShutdown = false }: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
+  const told = new Set<Pick<Context, 'abort'>>()
+  const options: ShutdownSpecs = { notifyShutdown: perMessage(flag(notifyShutdown)) }
+  return defineMiddleware({
+    name: 'shutdown',
+    inside: ['callbacks', 'retries'],
+    options,
+    async process(context, next) {
+      if (!context.options.notifyShutdown) return next()
+      told.add(context)
+      try { return await next() } finally { told.delete(context) }
+    },
+    on: { stopping() { for (const { abort } of told) abort('shutdown') } },
+  })
+}
