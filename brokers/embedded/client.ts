@@ -1,0 +1,146 @@
+/**
+ * The event loop's end of an engine thread: one a process and folder, shared by all brokers on it and started by the first that asks.
+ * The thread keeps the process alive only while an answer is outstanding, so whoever only sends can end by itself, and never inside a transaction.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Clock, Timer } from '../../lib/clock.ts'
+import { GreenroomError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
+
+export interface EngineOptions extends EngineData {
+  readonly clock: Clock
+  readonly log: Logger
+  /** How long a transaction may wait for the lock of the folder before it is reported, ms. */
+  readonly lockTimeoutMs: number
+}
+
+export interface Engine {
+  ask<O extends Op>(namespace: string, op: O, input: Input<O>, transfer?: readonly Uint8Array[]): Promise<Answer<O>>
+  /** Whom to tell of tokens that a consumer lost. */
+  readonly lost: Map<number, (tokens: readonly number[]) => void>
+  /** False once the thread has ended: ask for another one. */
+  readonly running: boolean
+  /** One user fewer; with the last one the thread closes the folder and ends. */
+  release(): Promise<void>
+}
+
+interface Shared extends Engine { users: number }
+const engines = new Map<string, Shared>()
+
+/** The engine of a folder, with one user more. */
+export function engineOf(options: EngineOptions): Engine {
+  let engine = engines.get(options.path)
+  if (!engine?.running) engines.set(options.path, engine = startEngine(options))
+  engine.users++
+  return engine
+}
+
+/** Answered when something comes, not when a transaction is done. */
+const WAITS: ReadonlySet<Op> = new Set<Op>(['take', 'read'])
+
+function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Shared {
+  const { url } = import.meta, extension = url.slice(url.lastIndexOf('.'))
+  const thread = new Worker(new URL(`./engine${extension}`, url), {
+    name: 'greenroom embedded', workerData: data satisfies EngineData,
+    // Of what Node was started with, only what makes it read TypeScript matters to the thread.
+    ...extension === '.js' && { execArgv: [] },
+  })
+  interface Asked { readonly op: Op, readonly resolve: (value: never) => void, readonly reject: (error: Error) => void }
+  const asked = new Map<number, Asked>(), lost = new Map<number, (tokens: readonly number[]) => void>()
+  let ids = 0, running = true, closing = false, lockOffset: number | undefined, pressing = 0, patience: Timer | undefined
+  const ended = new Promise<void>(resolve => { thread.once('exit', () => resolve()) })
+
+  function watchLock(): void {
+    patience?.cancel()
+    patience = pressing === 0 ? undefined : clock.after(lockTimeoutMs, () => {
+      const pid = lockHolder(data.path, lockOffset)
+      log.warn({ path: data.path, waitedMs: lockTimeoutMs, ...pid !== undefined && { pid } },
+        `another process holds the lock of the folder${pid === undefined ? '' : `: pid ${pid}`}; if it is stopped, let it go on or kill it`)
+      watchLock()
+    }, { ref: false })
+  }
+
+  function settled(id: number): Asked | undefined {
+    const found = asked.get(id)
+    if (!found) return undefined
+    asked.delete(id)
+    if (!WAITS.has(found.op)) pressing--
+    if (asked.size === 0 && !closing) thread.unref()
+    return found
+  }
+
+  function stop(failure: Failure): void {
+    running = false
+    patience?.cancel()
+    for (const id of [...asked.keys()]) settled(id)!.reject(asError(failure))
+    if (engines.get(data.path) === self) engines.delete(data.path)
+  }
+
+  function heard(said: Said): void {
+    switch (said.kind) {
+      case 'replies':
+        for (const reply of said.replies) {
+          const found = settled(reply.id)
+          if ('failure' in reply) found?.reject(asError(reply.failure))
+          else found?.resolve(reply.value as never)
+        }
+        return watchLock()
+      case 'ready': lockOffset = said.lockOffset; return
+      case 'failed': return stop(said.failure)
+      case 'lost': lost.get(said.consumer)?.(said.tokens); return
+      case 'log': log[said.level](said.facts, said.text); return
+      default: said satisfies never
+    }
+  }
+
+  const self: Shared = {
+    users: 0, lost,
+    get running() { return running },
+    ask(namespace, op, input, transfer = []) {
+      return new Promise((resolve, reject) => {
+        if (!running) return reject(asError(gone('has ended')))
+        const id = ++ids
+        if (asked.size === 0) thread.ref()
+        asked.set(id, { op, resolve, reject })
+        if (!WAITS.has(op) && pressing++ === 0) watchLock()
+        thread.postMessage({ id, namespace, op, input } as Request, transfer.map(({ buffer }) => buffer as ArrayBuffer))
+      })
+    },
+    async release() {
+      if (--self.users > 0 || !running) return
+      if (engines.get(data.path) === self) engines.delete(data.path)
+      // Its exit is waited for, not only its answer.
+      closing = true
+      thread.ref()
+      void self.ask('', 'close', {}).catch(() => {})
+      await ended
+    },
+  }
+  thread.unref()
+  thread.on('message', heard)
+  thread.on('error', error => stop(gone(`has ended: ${error.message}`)))
+  thread.on('exit', () => stop(gone('has ended')))
+  return self
+}
+
+const gone = (how: string): Failure => ({
+  code: 'BROKER_DOWN', what: `The thread of the embedded broker ${how}`, help: 'Try again; if it goes on, please report it', retryable: true, stored: 'maybe',
+})
+
+export const asError = ({ code, what, help, retryable = false, stored, details }: Failure): GreenroomError =>
+  new GreenroomError(code, what, { help, retryable, ...stored !== undefined && { stored }, ...details !== undefined && { details } })
+
+/** Linux keeps the thread that holds a lock inside it; LMDB's is in its lock file. */
+function lockHolder(path: string, offset: number | undefined): number | undefined {
+  if (offset === undefined) return undefined
+  try {
+    const thread = readFileSync(join(path, 'lock.mdb')).readUInt32LE(offset)
+    const [, pid] = /^Tgid:\s*(\d+)/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
+    return pid === undefined ? undefined : Number(pid)
+  } catch {
+    return undefined
+  }
+}

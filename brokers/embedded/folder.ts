@@ -1,0 +1,151 @@
+/** Opening the folder: that it can be written, that what is in it is ours and whole, and that its readers can be told apart. */
+import { spawnSync } from 'node:child_process'
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Db } from './database.ts'
+import { openDatabase } from './database.ts'
+import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, looksFull, networkPath, notOurs, notWritable } from './failures.ts'
+import { keyOf } from './keys.ts'
+import type { Peer } from './processes.ts'
+import { FORMAT } from './record.ts'
+
+/** Given up when the disk is full, so that what waits can still be run: removing needs pages too. */
+const BALLAST_BYTES = 4 * 1_048_576
+const FACTS = keyOf('F')
+
+interface Facts {
+  readonly format: number
+  /** The boot on which somebody wrote without flushing, and has not closed cleanly since. */
+  readonly unsafe?: string
+}
+
+export interface Folder {
+  readonly db: Db
+  readonly wakeFolder: string
+  /** What should be told. */
+  readonly warning?: string
+  /** Gives the ballast up; false when it is gone already. */
+  giveWay(): boolean
+  /** Takes the ballast again once there is room: true when there is. */
+  recover(): boolean
+  close(): Promise<void>
+}
+
+export async function openFolder(path: string, sync: 'flush' | 'none', self: Peer): Promise<Folder> {
+  const wakeFolder = join(path, 'wake'), data = join(path, 'data.mdb'), ballast = join(path, 'ballast')
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    mkdirSync(wakeFolder, { recursive: true, mode: 0o700 })
+    accessSync(path, constants.W_OK)
+    if (existsSync(data)) accessSync(data, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    throw looksFull(error) ? diskFull(path, error) : notWritable(path, error)
+  }
+  if (isSuspicious(path, data)) verify(path)
+  const db = await openDatabase(path, sync).catch((error: unknown) => { throw openError(path, error) })
+  for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600)
+  let warning: string | undefined
+  try {
+    warning = admit(db)
+  } catch (error) {
+    await db.close()
+    throw looksFull(error) ? diskFull(path, error) : error
+  }
+  fillBallast()
+  return {
+    db, wakeFolder, ...warning !== undefined && { warning },
+    giveWay() {
+      if (!existsSync(ballast)) return false
+      unlinkSync(ballast)
+      return true
+    },
+    recover: () => fillBallast(),
+    async close() {
+      if (sync === 'none') {
+        await new Promise<void>(resolve => db.sync(() => resolve()))
+        db.transactionSync(() => { write({ format: FORMAT }) })
+        await new Promise<void>(resolve => db.sync(() => resolve()))
+      }
+      await db.close()
+    },
+  }
+
+  function fillBallast(): boolean {
+    if (existsSync(ballast)) return true
+    if (freeBytes(path) < BALLAST_BYTES * 2 + LOW_SPACE) return false
+    try {
+      writeFileSync(ballast, Buffer.alloc(BALLAST_BYTES, 0x62), { mode: 0o600 })
+      return true
+    } catch {
+      if (existsSync(ballast)) unlinkSync(ballast)
+      return false
+    }
+  }
+
+  function read(): Facts | undefined {
+    const value = db.getBinary(FACTS)
+    if (!value) return undefined
+    try { return JSON.parse(value.toString()) as Facts } catch (error) { throw notOurs(path, error) }
+  }
+  function write(facts: Facts): void { db.put(FACTS, Buffer.from(JSON.stringify(facts))) }
+
+  /** Refuses what is not ours, marks a new folder, and looks closely where an unflushed one has seen another boot. */
+  function admit(opened: Db): string | undefined {
+    const facts = read()
+    if (!facts) {
+      for (const _ of opened.getKeys({ start: Buffer.of(0), end: Buffer.of(0xff), limit: 1 })) throw notOurs(path)
+    } else if (facts.format !== FORMAT) throw foreignFormat(path, facts.format, FORMAT)
+    opened.resetReadTxn()
+    const survived = facts?.unsafe !== undefined && facts.unsafe !== self.boot
+    if (survived) verify(path)
+    const unsafe = sync === 'none' ? self.boot : survived ? undefined : facts?.unsafe
+    if (!facts || facts.unsafe !== unsafe) opened.transactionSync(() => { write({ format: FORMAT, ...unsafe !== undefined && { unsafe } }) })
+    return survived ? 'the folder was last written with sync: none, and the machine has gone down since: the last messages may be missing; what is there can be read' : undefined
+  }
+}
+
+function openError(path: string, error: unknown): Error {
+  const { message } = error as Error
+  if (looksFull(error)) return diskFull(path, error)
+  if (/MDB_INVALID|MDB_VERSION_MISMATCH|MDB_CORRUPTED|not an LMDB/i.test(message)) return notOurs(path, error)
+  if (/No locks available|Operation not supported|ENOLCK/i.test(message)) return networkPath(path, error)
+  if (/Permission denied|Read-only|EACCES|EROFS/i.test(message)) return notWritable(path, error)
+  return damaged(path, error)
+}
+
+/** Of a meta page of LMDB: where its facts are. */
+const META = { bytes: 160, magic: 24, pageSize: 48, lastPage: 144, transaction: 152 } as const
+const MAGIC = 0xbeefc0de
+
+/** A file that is shorter than it says would end this process by a signal when it is read. */
+function isSuspicious(path: string, data: string): boolean {
+  if (!existsSync(data)) return false
+  const { size } = statSync(data)
+  if (size === 0) return false
+  const first = meta(data, 0)
+  if (first.magic !== MAGIC) throw size < META.bytes ? damaged(path) : notOurs(path)
+  const second = meta(data, first.pageSize)
+  const latest = second.magic === MAGIC && second.transaction > first.transaction ? second : first
+  return (latest.lastPage + 1n) * BigInt(first.pageSize) > BigInt(size)
+}
+
+function meta(data: string, at: number) {
+  const handle = openSync(data, 'r'), bytes = Buffer.alloc(META.bytes)
+  try {
+    readSync(handle, bytes, 0, META.bytes, at)
+  } finally {
+    closeSync(handle)
+  }
+  return {
+    magic: bytes.readUInt32LE(META.magic), pageSize: bytes.readUInt32LE(META.pageSize),
+    lastPage: bytes.readBigUInt64LE(META.lastPage), transaction: bytes.readBigUInt64LE(META.transaction),
+  }
+}
+
+/** Reads everything in a process of its own, which dies in place of this one. */
+function verify(path: string): void {
+  const { url } = import.meta, script = fileURLToPath(new URL(`./verify${url.slice(url.lastIndexOf('.'))}`, url))
+  const { status, signal, stderr } = spawnSync(process.execPath, [...process.execArgv, script, path], { encoding: 'utf8' })
+  if (status !== 0) throw damaged(path, new Error(signal ?? stderr))
+}

@@ -1,0 +1,67 @@
+/**
+ * Looking out for consumers that will not come back. Reads only; what it finds is reaped in a transaction by the engine.
+ *
+ * Pids are asked for every tick, which costs a microsecond each; rows are read again when consumers came or went, and once a second.
+ * A tick that came late by more than a third of a lease means that this process stood still, and maybe the whole machine: then the others
+ * could not renew either, so nobody is reaped by its deadline for one whole lease.
+ */
+import type { Db } from './database.ts'
+import { keyOf } from './keys.ts'
+import type { Ledger } from './ledger.ts'
+import type { Lease } from './leases.ts'
+import { leaseRows } from './leases.ts'
+import type { Peer } from './processes.ts'
+import { exists, isAlive } from './processes.ts'
+
+export const TICK_MS = 50
+const RELOAD_MS = 1_000
+
+export interface Lookout {
+  /** Leases to reap now. `own`: rows of consumers that this engine keeps. */
+  lapsed(mono: number, own: (row: number) => boolean): Lease[]
+  /** To be called when ticks begin, so that the pause before is not taken for a standstill. */
+  start(mono: number): void
+}
+
+export const peerKey = (engine: number): Buffer => keyOf('E', engine)
+export function readPeer(db: Db, engine: number): Peer | undefined {
+  const value = db.getBinary(peerKey(engine))
+  return value && JSON.parse(value.toString()) as Peer
+}
+
+export function lookout(book: Ledger, self: Peer): Lookout {
+  const { db } = book
+  let known: { readonly lease: Lease, readonly peer: Peer | undefined }[] = [], generation = -1, loadedAt = -Infinity, tickedAt = 0, resumedAt = -Infinity, thorough = false
+
+  function load(mono: number): void {
+    if (book.totals.consumers === generation && mono - loadedAt < RELOAD_MS) return
+    generation = book.totals.consumers
+    loadedAt = mono
+    thorough = true
+    known = [...leaseRows(db)].map(lease => ({ lease, peer: readPeer(db, lease.engine) }))
+  }
+
+  function isGone(peer: Peer | undefined): boolean {
+    if (!peer || peer.boot !== self.boot) return true
+    // Of another pid namespace nothing can be known but its deadline.
+    if (peer.namespace !== self.namespace) return false
+    return thorough ? !isAlive(peer) : !exists(peer.pid)
+  }
+
+  return {
+    start(mono) { tickedAt = mono },
+    lapsed(mono, own) {
+      const lateMs = mono - tickedAt - TICK_MS
+      tickedAt = mono
+      thorough = false
+      load(mono)
+      const lapsed: Lease[] = []
+      for (const { lease, peer } of known) {
+        if (own(lease.row)) continue
+        if (lateMs > lease.leaseMs / 3) resumedAt = mono
+        if (lease.marked || isGone(peer) || (lease.deadline <= mono && mono - resumedAt >= lease.leaseMs)) lapsed.push(lease)
+      }
+      return lapsed
+    },
+  }
+}
