@@ -35,7 +35,7 @@ export { timeLimit, type TimeLimitSpecs } from './middleware/time-limit.ts'
 /** Brokers by the beginning of their URL. Each is imported when it is first used, with its driver. */
 const BROKERS: Readonly<Record<string, (url: string, services: BrokerServices) => Promise<Broker>>> = {
   'memory:': async (_url, services) => (await import('./brokers/memory/index.ts')).memoryBroker(services),
-  'file:': async (url, services) => (await import('./brokers/embedded/index.ts')).embeddedBrokerOf(url, services),
+  'file:': async (url, services) => (await import('./brokers/embedded/url.ts')).embeddedBrokerOf(url, services),
 }
 
 /** A broker by its URL. @throws {GreenroomError} `BROKER_UNKNOWN` */

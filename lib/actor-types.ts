@@ -7,6 +7,13 @@ import type { Option } from './options.ts'
 /** `never[]`: an unannotated parameter is an error instead of a silent any. */
 export type AnyFn = (...args: never[]) => unknown
 
+/**
+ * The arguments and the result of a handler, for its options. Before TypeScript 6 a handler written `async function f() {}` is looked at
+ * only after the options, which are then checked once against the bound of `F`: everything must pass that check.
+ */
+export type ArgsOf<F extends AnyFn> = AnyFn extends F ? any[] : Parameters<F>
+export type ReturnOf<F extends AnyFn> = AnyFn extends F ? any : Awaited<ReturnType<F>>
+
 /** What one actor is, for option types that depend on it. */
 export interface Shape { readonly args: unknown, readonly result: unknown }
 export type ArgsIn<T extends Shape> = T['args'] extends infer A extends readonly unknown[] ? A : never

@@ -2,7 +2,7 @@
  * The app: one broker, one middleware chain, a set of actors. Making it does no I/O and starts nothing; it opens itself at
  * the first send or work, once, and closes once.
  */
-import type { Actor, ActorOptions, AnyFn, Base, Declared, In, Out, Sent, Where } from './actor-types.ts'
+import type { Actor, ActorOptions, AnyFn, ArgsOf, Base, Declared, In, Out, ReturnOf, Sent, Where } from './actor-types.ts'
 import { createActor } from './actor.ts'
 import type { Broker, BrokerServices } from './broker.ts'
 import { orderChain } from './chain.ts'
@@ -62,7 +62,7 @@ export interface App<S = {}, P = never> extends AsyncDisposable {
    */
   actor<F extends AnyFn, const Q extends string = 'default', I extends StandardSchemaV1 = never, R = never>(
     handler: [I] extends [never] ? F : (input: Out<I>) => R,
-    options?: ActorOptions<S, [I] extends [never] ? Parameters<F> : [input: In<I>], [I] extends [never] ? Awaited<ReturnType<F>> : Awaited<R>> & { readonly queue?: Q, readonly input?: I },
+    options?: ActorOptions<S, [I] extends [never] ? ArgsOf<F> : [input: In<I>], [I] extends [never] ? ReturnOf<F> : Awaited<R>> & { readonly queue?: Q, readonly input?: I },
   ): [I] extends [never] ? Actor<F, S, P, Q> : Actor<(input: In<I>) => Promise<Awaited<R>>, S, P, Q>
   /** A typed handle of an actor whose code is not here. `F` is a function type, or `typeof` an actor imported as a type: then the queue must match. */
   declare<F extends AnyFn>(name: string, ...where: Where<F>): Declared<F, S, P>

@@ -9,6 +9,7 @@ import { shown } from './duration.ts'
 
 /** @throws {GreenroomError} `MIDDLEWARE_INVALID`, `CHAIN_DUPLICATE`, `CHAIN_CYCLE` */
 export function orderChain(list: readonly AnyMiddleware[]): readonly AnyMiddleware[] {
+  if (!Array.isArray(list)) throw new GreenroomError('MIDDLEWARE_INVALID', `\`middleware\` is ${shown(list)} and not a list`, { help: 'Write middleware: [...standard(), yours()]' })
   const byName = new Map<string, AnyMiddleware>()
   for (const middleware of list) {
     check(middleware)
@@ -31,13 +32,14 @@ export function orderChain(list: readonly AnyMiddleware[]): readonly AnyMiddlewa
 }
 
 function check(middleware: unknown): void {
-  const { name, process, send, setup } = (middleware ?? {}) as Partial<AnyMiddleware>
-  if (typeof name !== 'string' || name === '') {
+  const { name, process, send, setup, on = {} } = (middleware ?? {}) as Partial<AnyMiddleware>
+  if (typeof middleware !== 'object' || typeof name !== 'string' || name === '') {       // a function has a name too
     throw new GreenroomError('MIDDLEWARE_INVALID', `${shown(middleware)} in \`middleware\` is not a middleware`, {
       help: typeof middleware === 'function' ? 'Call it: `retries()`, not `retries`' : Array.isArray(middleware) ? 'Spread it: `...standard()`' : 'Give what defineMiddleware() returns',
     })
   }
-  for (const [hook, value] of Object.entries({ process, send, setup })) {
+  const observers = Object.fromEntries(Object.entries(on).map(([kind, listen]) => [`on.${kind}`, listen]))
+  for (const [hook, value] of Object.entries({ process, send, setup, ...observers })) {
     if (value !== undefined && typeof value !== 'function') throw new GreenroomError('MIDDLEWARE_INVALID', `${name}.${hook} is not a function`, { help: 'Leave it out or give a function' })
   }
 }

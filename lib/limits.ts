@@ -59,7 +59,8 @@ export function release(state: LimitState, ticket: string, now: number): LimitSt
     const held = state.holders.find(([holder]) => holder === ticket)
     if (held) state.meanMs = state.meanMs === 0 ? now - held[2] : state.meanMs + (now - held[2] - state.meanMs) / MEAN_OVER
     state.holders = state.holders.filter(holder => holder !== held)
-    return state
+    // What is known of how long slots are held is worth less than a row that is kept for nobody.
+    return state.holders.length + state.places.length === 0 ? undefined : state
   }
   if (state.places.length === 0) forgetPlans(state)
   return state.went.length === 0 ? undefined : state

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Broker } from './broker.ts'
 import { shown } from './duration.ts'
 import { GreenroomError, listed } from './errors.ts'
+import { isPlainRecord } from './plain.ts'
 import { redactUrl } from './redact.ts'
 
 /** A URL, a broker object, or one of either by environment. */
@@ -12,7 +13,7 @@ export type BrokerConfig = string | Broker | Readonly<Record<string, string | Br
 export const DEFAULT_BROKER = 'file:.greenroom'
 export const environmentOf = (env: NodeJS.ProcessEnv): string => env['GREENROOM_ENV'] ?? env['NODE_ENV'] ?? 'development'
 
-export const isBroker = (value: unknown): value is Broker => typeof (value as Partial<Broker> | undefined)?.push === 'function'
+export const isBroker = (value: unknown): value is Broker => typeof (value as Partial<Broker> | null | undefined)?.consume === 'function'
 
 /**
  * The URL or broker that applies. A relative `file:` becomes absolute.
@@ -22,6 +23,7 @@ export function locateBroker(config: BrokerConfig | undefined, env: NodeJS.Proce
   const environment = environmentOf(env)
   const chosen = config === undefined ? env['GREENROOM_BROKER'] ?? unset(environment)
     : typeof config === 'string' || isBroker(config) ? config : row(config, environment)
+  if (chosen === '') throw new GreenroomError('BROKER_NOT_SET', `The broker ${config === undefined ? 'in GREENROOM_BROKER' : 'given to greenroom()'} is empty`, { help: 'Give a URL, or leave it out. Is an environment variable missing?' })
   return typeof chosen === 'string' ? absolute(chosen, here) : chosen
 }
 
@@ -31,6 +33,7 @@ function unset(environment: string): string {
 }
 
 function row(rows: Readonly<Record<string, string | Broker | undefined>>, environment: string): string | Broker {
+  if (!isPlainRecord(rows)) throw new GreenroomError('BROKER_INVALID', `${shown(rows)} is no broker`, { help: 'Give a URL, a broker, or one by environment: { development: …, production: … }' })
   const found = Object.hasOwn(rows, environment) ? rows[environment] : undefined
   if (typeof found === 'string' ? found !== '' : isBroker(found)) return found as string | Broker
   const why = Object.hasOwn(rows, environment) ? `The broker for ${environment} is ${found === '' ? 'empty' : shown(found)}` : `No broker is set for the environment ${shown(environment)}`

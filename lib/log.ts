@@ -1,10 +1,10 @@
-/** The logger that users may hand in: pino's interface, facts first and sentence second. And the default, for a console. */
+/** The logger that users may hand in: pino's interface, facts first and sentence second, or the sentence alone. And the default, for a console. */
 
 export interface Logger {
-  debug(facts: object, text?: string): void
-  info(facts: object, text?: string): void
-  warn(facts: object, text?: string): void
-  error(facts: object, text?: string): void
+  debug(facts: object | string, text?: string): void
+  info(facts: object | string, text?: string): void
+  warn(facts: object | string, text?: string): void
+  error(facts: object | string, text?: string): void
 }
 
 /** Control characters, line separators and bidi controls: a name or an error message must not forge a second line. */
@@ -26,17 +26,14 @@ export const consoleLogger: Logger = {
   error: (facts, text) => console.error(line('error', facts, text)),
 }
 
-function line(level: string, facts: object, text = ''): string {
+function line(level: string, facts: object | string, text = ''): string {
+  if (typeof facts === 'string') return oneLine(`greenroom ${level}: ${facts}`)
   const shown = Object.entries(facts).map(([key, value]) => `${key}=${value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value)}`)
   return oneLine(`greenroom ${level}: ${[text, ...shown].filter(Boolean).join(' ')}`)
 }
 
 /** A logger that adds the same facts to every line. */
 export function bound(log: Logger, facts: object): Logger {
-  return {
-    debug: (more, text) => log.debug({ ...facts, ...more }, text),
-    info: (more, text) => log.info({ ...facts, ...more }, text),
-    warn: (more, text) => log.warn({ ...facts, ...more }, text),
-    error: (more, text) => log.error({ ...facts, ...more }, text),
-  }
+  const at = (level: keyof Logger) => (more: object | string, text?: string) => typeof more === 'string' ? log[level]({ ...facts }, more) : log[level]({ ...facts, ...more }, text)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

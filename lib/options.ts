@@ -88,12 +88,16 @@ export function perMessage<In, Out>(o: Option<In, Out, boolean>): Option<In, Out
 export type OptionTable = ReadonlyMap<string, { readonly option: Option<unknown, unknown>, readonly by: string }>
 export type ResolvedOptions = Readonly<Record<string, unknown>>
 
-/** @throws {GreenroomError} `OPTION_CLASH` when two middleware declare one name */
+/** What comes back from the wire as it was, and reaches no prototype. */
+const isOptionName = (name: string) => /^[a-z][A-Za-z0-9]*$/.test(name) && !(name in Object.prototype) && name !== 'prototype'
+
+/** @throws {GreenroomError} `OPTION_CLASH` when two middleware declare one name, `MIDDLEWARE_INVALID` for a name that cannot travel */
 export function optionTable(chain: readonly { readonly name: string, readonly options?: OptionSpecs | undefined }[], reserved: ReadonlySet<string>): OptionTable {
   const table = new Map<string, { option: Option<unknown, unknown>, by: string }>()
   for (const { name: by, options = {} } of chain) {
     for (const [name, option] of Object.entries(options)) {
       const other = reserved.has(name) ? 'Greenroom itself' : table.get(name)?.by
+      if (!isOptionName(name)) throw new GreenroomError('MIDDLEWARE_INVALID', `${by} declares an option that cannot be called ${shown(name)}`, { help: 'Use camelCase: letters and digits, a small letter first' })
       if (other !== undefined) throw new GreenroomError('OPTION_CLASH', `${by} and ${other} both declare the option ${name}`, { help: 'Rename one of them; a middleware that may stand twice takes `as`' })
       table.set(name, { option, by })
     }

@@ -1,8 +1,13 @@
 /** URLs without credentials: the one function that every error, log line and page uses. */
 
-/** Everything from the scheme to the last @ is taken for credentials, also in what is not a valid URL: `redis://:p/a@ss@host`. */
+/** Everything from the scheme to the last @ is taken for credentials, also in what is not a valid URL: `redis://:p/a@ss@host`, `redis:u:p@host`. */
 export function redactUrl(url: string): string {
-  const [, scheme, credentials, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*@)?(.*)$/is.exec(url) ?? []
-  const shown = credentials === undefined || scheme === 'file://' ? url : `${scheme}***@${rest}`
-  return shown.replace(/([?&](?:password|pass|token|secret|key)=)[^&#]*/gi, '$1***')
+  if (/^file:/i.test(url)) return url                      // a path may hold an @
+  const at = url.lastIndexOf('@'), scheme = SCHEME.exec(url)?.[0] ?? ''
+  const shown = at < 0 ? url : `${scheme}***${url.slice(at)}`
+  return shown.replace(/([?&])([^=&#]*)=[^&#]*/g, (all, mark: string, name: string) => SECRET.test(name) ? `${mark}${name}=***` : all)
 }
+
+/** Without the slashes only one that we know: in `u:p@host` the user is no scheme. */
+const SCHEME = /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:rediss?|amqps?):\/?)/i
+const SECRET = /pass|pwd|token|secret|key|auth/i

@@ -4,7 +4,10 @@ const toSnake = new Map<string, string>(), toCamel = new Map<string, string>()
 const MOST_NAMES = 1_000
 
 export function snakeCase(name: string): string {
-  return toSnake.get(name) ?? remember(toSnake, name, /[A-Z]/.test(name) && !name.includes('_') ? name.replace(/[A-Z]/g, char => `_${char.toLowerCase()}`) : name)
+  const known = toSnake.get(name)
+  if (known !== undefined) return known
+  const snake = name.replace(/[A-Z]/g, char => `_${char.toLowerCase()}`)
+  return remember(toSnake, name, camelCase(snake) === name ? snake : name)
 }
 
 export function camelCase(name: string): string {
