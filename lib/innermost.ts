@@ -3,7 +3,7 @@
  * end. It always answers, so `next()` always settles; and everything it refuses is an outcome, so that results, callbacks
  * and groups outside of it hear of it.
  */
-import type { Clock } from './clock.ts'
+import type { Clock, Timer } from './clock.ts'
 import { UNKNOWN_ACTOR_MS, UNKNOWN_MAX_MS, UNKNOWN_MIN_MS } from './defaults.ts'
 import type { Definition } from './definition.ts'
 import { shortDuration } from './duration.ts'
@@ -51,21 +51,22 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   function execute(run: Run, handler: NonNullable<Definition['handler']>, args: readonly unknown[]): Promise<Outcome> {
     run.move(undefined)
     return new Promise(resolve => {
-      let ended = false, left = false
+      let ended = false, left = false, grace: Timer | undefined
       const finish = (outcome: Outcome) => {
         ended = true
         run.onAbort = undefined
+        grace?.cancel()
         if (left) stuck--
         resolve(outcome)
       }
-      run.onAbort = reason => clock.after(abortGraceMs, () => {
+      run.onAbort = reason => { grace = clock.after(abortGraceMs, () => {
         if (ended) return
         left = true
         stuck++
         if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
         run.log.warn({ reason, stuck }, `the handler went on for ${shortDuration(abortGraceMs)} after its signal was aborted; its message is settled without it`)
         resolve(interrupted(reason, run.message.actor))
-      }, { ref: false })
+      }, { ref: false }) }
       call(run, handler, args).then(
         result => finish({ kind: 'done', result, ...(run.followUps && { then: run.followUps }) }),
         error => finish(failedOutcome(run, error)),

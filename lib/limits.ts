@@ -73,7 +73,8 @@ function acquireSlot(found: SlotState | undefined, ticket: string, { max, leaseM
   const state: SlotState = found ?? { kind: 'slots', holders: [], places: [], meanMs: 0 }
   state.holders = state.holders.filter(([, until]) => until > now)
   state.places = state.places.filter(([, until]) => until > now)
-  const keepMs = () => Math.max(...state.holders.map(([, until]) => until), ...state.places.map(([, until]) => until)) - now
+  // No spread into Math.max: ten thousands of arguments are too many.
+  const keepMs = () => [...state.holders, ...state.places].reduce((last, [, until]) => Math.max(last, until), now) - now
   const held = state.holders.find(([holder]) => holder === ticket)
   if (held) {
     held[1] = now + leaseMs
@@ -86,7 +87,7 @@ function acquireSlot(found: SlotState | undefined, ticket: string, { max, leaseM
     state.holders.push([ticket, now + leaseMs, now])
     return { state, waitMs: 0, keepMs: keepMs() }
   }
-  const waitMs = Math.ceil(Math.max(SHORTEST_SLOT_WAIT_MS, (ahead + 1) / max * state.meanMs))
+  const waitMs = Math.ceil(Math.max(SHORTEST_SLOT_WAIT_MS, ((ahead + 1) / max) * state.meanMs))
   const place: Place = [ticket, now + waitMs + leaseMs]
   if (at < 0) state.places.push(place)
   else state.places[at] = place
@@ -159,9 +160,10 @@ function next(limit: Pace, marks: readonly number[], now: number): number {
     }
     case 'bucket': {
       const [full = -Infinity] = marks
-      return Math.max(now, full - (limit.burst - 1) * limit.perMs / limit.rate)
+      return Math.max(now, full - ((limit.burst - 1) * limit.perMs) / limit.rate)
     }
-    default: return limit satisfies never
+    default:
+      return limit satisfies never
   }
 }
 
@@ -180,9 +182,10 @@ function mark(limit: Pace, marks: number[], at: number): void {
     case 'bucket':
       marks[0] = Math.max(at, marks[0] ?? at) + limit.perMs / limit.rate
       return
-    default: return limit satisfies never
+    default:
+      return limit satisfies never
   }
 }
 
 /** After so long without a call nothing that went on matters any more. */
-const span = (limit: Pace) => limit.kind === 'bucket' ? limit.burst * limit.perMs / limit.rate : limit.windowMs
+const span = (limit: Pace) => (limit.kind === 'bucket' ? (limit.burst * limit.perMs) / limit.rate : limit.windowMs)

@@ -1,0 +1,179 @@
+/**
+ * `greenroom/testing`: an app on memory and a clock that stands still, whatever its broker. No server, no waiting, no runner
+ * needed; when it is disposed the app is back on its own broker.
+ */
+import { memoryBroker } from './brokers/memory/index.ts'
+import type { Sender } from './lib/actor-types.ts'
+import type { App } from './lib/app.ts'
+import type { Broker, Envelope } from './lib/broker.ts'
+import { systemClock } from './lib/clock.ts'
+import { targetOf } from './lib/definition.ts'
+import { type Duration, durationMs, shown } from './lib/duration.ts'
+import { GreenroomError, listed } from './lib/errors.ts'
+import { type Failure, decodeFailure } from './lib/failure.ts'
+import { systemId, systemRandom } from './lib/ids.ts'
+import { type Internals, internalsOf } from './lib/internals.ts'
+import type { Logger } from './lib/log.ts'
+import type { Message } from './lib/message.ts'
+import { type MovingClock, movingClock } from './lib/moving-clock.ts'
+import { recorder } from './lib/recorder.ts'
+import { runAlone } from './lib/run-alone.ts'
+import { work } from './lib/work.ts'
+
+export { type MovingClock, movingClock } from './lib/moving-clock.ts'
+
+export interface TestOptions {
+  /**
+   * When messages run. `joined`: at `join()` and `advance()`. `inline`: before `send()` resolves. `never`: not at all.
+   * @default 'joined'
+   */
+  readonly run?: 'joined' | 'inline' | 'never'
+  /** Injects failures: given the memory broker, returns one that misbehaves as the test wants. */
+  readonly decorate?: (broker: Broker) => Broker
+  /** Jitter and the like. @default Math.random */
+  readonly random?: () => number
+}
+
+export interface JoinOptions {
+  /** Only these queues. @default all that messages were sent to */
+  readonly queues?: readonly string[]
+  /** How long it may take in real time, so that an actor which sends itself for ever fails the test. @default '5s' */
+  readonly timeout?: Duration
+}
+
+export interface DeadMessage { readonly message: Message, readonly reason: string, readonly error?: Failure }
+
+export interface TestApp extends AsyncDisposable {
+  /** What was sent since the test began, oldest first: to everyone, or to one actor, typed by it. */
+  sent(): readonly Message[]
+  sent<A extends readonly unknown[], R>(actor: Sender<A, R, any, any>): readonly Message<A, R>[]
+  /** Runs everything, and moves the clock over delays and back-offs. @throws {GreenroomError} `TEST_UNBOUNDED` when there is no end to it */
+  join(options?: JoinOptions): Promise<void>
+  /** Moves the clock, and runs what becomes due on the way. */
+  advance(by: Duration): Promise<void>
+  /** Runs the handler alone: no queue, no middleware; with `current()` as given. */
+  run<A extends readonly unknown[], R>(actor: Sender<A, R, any, any>, args: A, options?: { readonly attempt?: number, readonly signal?: AbortSignal }): Promise<R>
+  /** What was given up since the test began, oldest first. */
+  readonly dead: readonly DeadMessage[]
+  /** The clock that the app runs on. */
+  readonly clock: MovingClock
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000
+/** Taken when the module loads: fake timers of test runners replace the global. */
+const turnEnds = setImmediate
+const underTest = new WeakSet<Internals>()
+
+/**
+ * Puts an app on a memory broker and a moving clock until it is disposed.
+ * @throws {GreenroomError} `TEST_UNBOUNDED` when it is under test already
+ * @example
+ * await using t = await testing(app)
+ * await mail.send('ada@example.com')
+ * await t.join()
+ * assert.deepEqual(t.dead, [])
+ */
+export async function testing(app: App<any, any>, { run = 'joined', decorate = broker => broker, random = systemRandom }: TestOptions = {}): Promise<TestApp> {
+  const internals = internalsOf(app), clock = movingClock()
+  if (!['joined', 'inline', 'never'].includes(run)) throw new GreenroomError('OPTION_INVALID', `run cannot be ${shown(run)}`, { help: "It is 'joined', 'inline' or 'never'" })
+  if (underTest.has(internals)) throw new GreenroomError('TEST_UNBOUNDED', 'This app is under test already', { help: 'Dispose the other one first: `await using t = await testing(app)` inside the test' })
+  underTest.add(internals)
+  const memory = memoryBroker({ clock, random, newId: systemId, log: internals.log, namespace: internals.namespace })
+  const { broker, stored, died } = recorder(decorate(memory), () => run === 'inline' && !draining ? drain() : undefined)
+  let draining: Promise<void> | undefined
+
+  await internals.enter({ clock, random, newId: systemId, connect: async () => ({ broker, store: memory.store, release: async () => {} }) })
+
+  const queues = () => [...new Set(stored.map(({ queue }) => queue))]
+  const waiting = async (names: readonly string[], place: 'ready' | 'delayed') => {
+    const counts = await Promise.all(names.map(name => memory.inspector.counts(name)))
+    return counts.reduce((sum, count) => sum + count[place], 0)
+  }
+
+  /** Runs what is ready, with a worker that ends when nothing is. */
+  function drain(only?: readonly string[]): Promise<void> {
+    return draining ??= (async () => {
+      const names = only ?? queues()
+      if (names.length > 0) await (await work({ ...internals, log: quiet(internals.log) }, { queues: names, until: 'idle' })).stopped
+    })().finally(() => { draining = undefined })
+  }
+
+  async function join({ queues: only, timeout = DEFAULT_TIMEOUT_MS }: JoinOptions = {}): Promise<void> {
+    if (run === 'never') throw new GreenroomError('OPTION_INVALID', "join() runs messages, and this test was made with run: 'never'", { help: "Leave `run` out, or only look at t.sent()" })
+    let late = false
+    const bound = systemClock.after(durationMs(timeout, 'timeout'), () => { late = true; wake() }, { ref: true })
+    let wake = () => {}
+    const lateness = new Promise<void>(resolve => { wake = resolve })
+    try {
+      for (;;) {
+        await Promise.race([drain(only), lateness])
+        if (late) throw unbounded(only ?? queues(), internals)
+        const names = only ?? queues()
+        if (await waiting(names, 'ready') > 0) continue      // a queue that was first used meanwhile
+        if (await waiting(names, 'delayed') === 0) return
+        clock.advance(clock.next() ?? 0)
+      }
+    } finally {
+      bound.cancel()
+    }
+  }
+
+  async function advance(by: Duration): Promise<void> {
+    const end = clock.monotonic() + durationMs(by, 'advance')
+    for (;;) {
+      if (run !== 'never') await drain()
+      const next = clock.next(), left = end - clock.monotonic()
+      if (next === undefined || next > left) break
+      clock.advance(next)
+    }
+    clock.advance(end - clock.monotonic())
+    if (run !== 'never') await drain()
+  }
+
+  /** Back to the real world. The clock is moved over the grace of handlers that do not end, as nobody else would. */
+  async function leave(): Promise<void> {
+    let left = false
+    const leaving = internals.enter(undefined).finally(() => { left = true })
+    while (!left) {
+      await new Promise(turnEnds)
+      if (!left) clock.advance(clock.next() ?? 0)
+    }
+    await leaving
+  }
+
+  const decoded = (envelope: Envelope): Message => {
+    try { return internals.encoder.decode(envelope.body) } catch { return { id: envelope.id, queue: envelope.queue, actor: '', args: [], options: {}, timestamp: 0 } }
+  }
+  const sent = (actor?: unknown): readonly Message<any, any>[] => {
+    const all = stored.map(decoded), target = actor === undefined ? undefined : targetOf(actor)
+    return target ? all.filter(message => message.actor === target.actor) : all
+  }
+  return {
+    sent, join, advance, clock,
+    run: (actor, args, options) => runAlone(internals, targetOf(actor)?.actor ?? '', args, options) as Promise<never>,
+    get dead() {
+      return died.map(({ envelope, reason, error }) => {
+        const failure = decodeFailure(error)
+        return { message: decoded(envelope), reason, ...(failure && { error: failure }) }
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      const unfinished = [...internals.workers].reduce((sum, { running }) => sum + running, 0)
+      await leave()
+      underTest.delete(internals)
+      await memory[Symbol.asyncDispose]()
+      if (unfinished > 0) throw new GreenroomError('LEAK', `${unfinished} handlers were still running at the end of the test`, { help: 'Await t.join(), or let the handler watch current().signal' })
+      if (clock.pending > 0) throw new GreenroomError('LEAK', `${clock.pending} timers are still set on the test's clock`, { help: 'A handler or a middleware goes on after the test: await it, or watch current().signal' })
+    },
+  }
+}
+
+/** A drain starts a worker for each step: what it says once is said often. Errors are kept. */
+const quiet = (log: Logger): Logger => ({ debug() {}, info() {}, warn() {}, error: (facts, text) => log.error(facts, text) })
+
+function unbounded(names: readonly string[], { definitions }: Internals): GreenroomError {
+  const missing = [...definitions.values()].filter(({ handler, queue }) => !handler && names.includes(queue)).map(({ name }) => name)
+  return new GreenroomError('TEST_UNBOUNDED', `join() found no end: there is still work in ${listed(names)}`, {
+    help: missing.length > 0 ? `No code is here for ${listed(missing)}: import it, or use run: 'never'` : 'Does an actor send itself for ever, or wait for something that the test must do? Give a timeout or limit the queues',
+  })
+}
