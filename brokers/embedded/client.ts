@@ -2,12 +2,11 @@
  * The event loop's end of an engine thread: one a process and folder, shared by all brokers on it and started by the first that asks.
  * The thread keeps the process alive only while an answer is outstanding, so whoever only sends can end by itself, and never inside a transaction.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { lockHolder } from './lock.ts'
 import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
 
 export interface EngineOptions extends EngineData {
@@ -132,15 +131,3 @@ const gone = (how: string): Failure => ({
 
 export const asError = ({ code, what, help, retryable = false, stored, details }: Failure): GreenroomError =>
   new GreenroomError(code, what, { help, retryable, ...stored !== undefined && { stored }, ...details !== undefined && { details } })
-
-/** Linux keeps the thread that holds a lock inside it; LMDB's is in its lock file. */
-function lockHolder(path: string, offset: number | undefined): number | undefined {
-  if (offset === undefined) return undefined
-  try {
-    const thread = readFileSync(join(path, 'lock.mdb')).readUInt32LE(offset)
-    const [, pid] = /^Tgid:\s*(\d+)/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
-    return pid === undefined ? undefined : Number(pid)
-  } catch {
-    return undefined
-  }
-}

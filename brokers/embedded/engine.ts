@@ -8,21 +8,22 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { systemClock } from '../../lib/clock.ts'
 import type { Timer } from '../../lib/clock.ts'
 import { LAZY_COMMIT } from './database.ts'
-import { LOW_SPACE, diskFull, failureOf, folderFull, freeBytes, looksFull } from './failures.ts'
+import { LOW_SPACE, diskFull, failureOf, folderFull, freeBytes, looksFull, otherNamespace } from './failures.ts'
 import { exchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
-import { openFolder } from './folder.ts'
+import { BALLAST_BYTES, openFolder } from './folder.ts'
 import type { Folder } from './folder.ts'
 import { inspecting } from './inspect.ts'
 import type { Inspecting } from './inspect.ts'
 import { ledger } from './ledger.ts'
-import { leases, readLease } from './leases.ts'
+import { leaseRows, leases, readLease } from './leases.ts'
 import type { Consumer, Lease } from './leases.ts'
 import { MOST } from './limits.ts'
+import { lockOffset } from './lock.ts'
 import { liveIds } from './live-ids.ts'
-import { TICK_MS, lookout, peerKey, readPeer } from './lookout.ts'
+import { TICK_MS, lookout, peerKey, peerRows, readPeer } from './lookout.ts'
 import { messages } from './messages.ts'
-import { isAlive, sharedMonotonic, thisProcess } from './processes.ts'
+import { sharedMonotonic, thisProcess } from './processes.ts'
 import type { Answer, EngineData, Input, Op, Reply, Request, Said } from './protocol.ts'
 import { expiring, shelf } from './shelf.ts'
 import type { Shelf } from './shelf.ts'
@@ -31,6 +32,8 @@ import { wakes } from './wakes.ts'
 
 /** Waiting takes look by themselves so often, in case a wake was lost. */
 const POLL_MS = 1_000
+/** Rows of processes that are gone are looked for so often. */
+const TIDY_MS = 10_000
 /** Expired rows that one transaction sweeps on its way. */
 const SWEEP = 64
 const NOT_YET = Symbol('answered later'), AGAIN = Symbol('goes on in the next transaction')
@@ -65,7 +68,7 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
   const { db } = folder, book = ledger(db), ids = liveIds(book), kept = messages(book, ids, data), rows = expiring(book)
   const calls = wakes(folder.wakeFolder), watch = lookout(book, self)
   let engine = 0, frozen: { now: number, mono: number } | undefined, closing = false, full = false, ticking: Timer | undefined, alarm: Timer | undefined, alarmAt = Infinity
-  let sweptAt = -Infinity, polledAt = 0, listens = true
+  let sweptAt = -Infinity, polledAt = 0, tidiedAt = -Infinity, ceiling = Infinity
   const lease = leases(book, ids, kept, () => engine)
   const spaces = new Map<string, Space>(), progress = new Map<number, number>()
   const now = () => frozen?.now ?? systemClock.now(), mono = () => frozen?.mono ?? sharedMonotonic()
@@ -92,20 +95,26 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
   /** This engine's own number and row: only processes that take or wait need one. */
   function join(): void {
     if (engine > 0) return
+    for (const { engine: other, deadline } of leaseRows(db)) {
+      const peer = readPeer(db, other)
+      if (peer && peer.boot === self.boot && peer.namespace !== self.namespace && deadline > mono()) throw otherNamespace(data.path, peer.namespace)
+    }
     engine = book.nextNumber()
     book.onAbort(() => { engine = 0 })
     db.put(peerKey(engine), Buffer.from(JSON.stringify(self)))
     book.onCommit(() => {
-      listens = calls.listen(engine, woken)
-      if (!listens) say({ kind: 'log', level: 'warn', facts: { path: data.path }, text: 'files cannot be watched here: idle workers look once a second' })
+      if (!calls.listen(engine, woken)) say({ kind: 'log', level: 'warn', facts: { path: data.path }, text: 'files cannot be watched here: idle workers look once a second' })
     })
   }
 
   function room(): void {
     const { bytes } = book.totals
     if (bytes >= data.maxBytes) throw folderFull(data.path, bytes, data.maxBytes)
-    if (full && !(full = !folder.recover())) say({ kind: 'log', level: 'info', facts: { path: data.path }, text: 'there is room on the disk again' })
-    if (full) throw diskFull(data.path)
+    if (!full) return
+    if (folder.recover()) {
+      full = false
+      say({ kind: 'log', level: 'info', facts: { path: data.path }, text: 'there is room on the disk again' })
+    } else if (bytes > ceiling) throw diskFull(data.path)
   }
 
   const handlers: { readonly [O in Op]: (input: Input<O>, place: Space, request: Request<O>) => Answer<O> | typeof NOT_YET | typeof AGAIN } = {
@@ -245,6 +254,8 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
       const isFull = looksFull(error) && (freeBytes(data.path) < LOW_SPACE || /MAP_FULL|EFBIG|too large/i.test((error as Error).message))
       if (isFull && !full) {
         full = true
+        // LMDB's file never shrinks, but what was removed makes room inside: enough of it stands in for the ballast.
+        ceiling = usedBytes() - BALLAST_BYTES
         folder.giveWay()
         say({ kind: 'log', level: 'error', facts: { path: data.path }, text: 'the disk is full: messages are refused until there is room, those that are there still run' })
         return attempt(group)
@@ -254,6 +265,14 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
       if (group[0]) say({ kind: 'replies', replies: [{ id: group[0].id, failure }] })
       else say({ kind: 'log', level: 'error', facts: { path: data.path, error: failure.what }, text: 'the embedded broker could not serve those who wait: it tries again' })
     }
+  }
+
+  function usedBytes(): number {
+    db.resetReadTxn()
+    book.begin(now(), mono())
+    const { bytes } = book.totals
+    db.resetReadTxn()
+    return bytes
   }
 
   function weight(request: Request): number {
@@ -347,6 +366,7 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
     if (wait.living().some(consumer => isOld(consumer, at))) safely(() => transact(routine, { lazy: true }))
     for (const each of lapsed) safely(() => reap(each))
     if (due) safely(() => transact(() => { if (!rows.sweep(MOST)) sweptAt = at }))
+    if (at - tidiedAt >= TIDY_MS) safely(tidy)
     if (wait.eager() || inbox.length > 0) schedule()
     else arm()
   }
@@ -375,12 +395,15 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
     tidy()
   }
 
-  /** Rows and files of engines that are gone. */
+  /** Rows and files of engines that are gone: whoever sends would go on waking them. */
   function tidy(): void {
+    tidiedAt = mono()
+    db.resetReadTxn()
+    const gone = [...new Set([...peerRows(db), ...calls.engines()])].filter(other => other !== engine && !watch.mayLive(readPeer(db, other)))
+    db.resetReadTxn()
+    if (gone.length === 0) return
     transact(() => {
-      for (const other of calls.engines()) {
-        const peer = readPeer(db, other)
-        if (other === engine || (peer && peer.boot === self.boot && (peer.namespace !== self.namespace || isAlive(peer)))) continue
+      for (const other of gone) {
         wait.forget(other)
         db.remove(peerKey(other))
         book.onCommit(() => calls.forget(other))
@@ -410,6 +433,6 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
     if (!scheduled) turn()
   })
   if (folder.warning !== undefined) say({ kind: 'log', level: 'warn', facts: { path: data.path }, text: folder.warning })
-  say({ kind: 'ready', lockOffset: undefined })
+  say({ kind: 'ready', lockOffset: lockOffset(db, data.path) })
   if (inbox.length > 0) schedule()
 }

@@ -58,5 +58,5 @@ export function failureOf(error: unknown): Failure {
   return { code: 'BROKER_DOWN', what: `The embedded broker could not write: ${message}`, help: 'See the cause; if it is none of the disk, please report it', retryable: true, stored: 'no' }
 }
 
-export const brokerClosed = (what: 'broker' | 'consumer') =>
+export const brokerClosed = (what: 'broker' | 'consumer' | 'store') =>
   new GreenroomError('BROKER_DOWN', `This ${what} has been closed`, { help: 'Make a new one', stored: 'no' })

@@ -11,7 +11,7 @@ import type { Peer } from './processes.ts'
 import { FORMAT } from './record.ts'
 
 /** Given up when the disk is full, so that what waits can still be run: removing needs pages too. */
-const BALLAST_BYTES = 4 * 1_048_576
+export const BALLAST_BYTES = 4 * 1_048_576
 const FACTS = keyOf('F')
 
 interface Facts {

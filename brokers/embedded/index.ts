@@ -61,9 +61,12 @@ export function embeddedBroker({
     throw new GreenroomError('BROKER_INVALID', `The embedded broker's folder is not an absolute path: ${JSON.stringify(path)}`, { help: 'Give an absolute one, for example with path.resolve()' })
   }
   let current: Engine | undefined, closed: Promise<void> | undefined
-  const consumers = new Set<Opened>()
+  const consumers = new Set<Opened>(), store = embeddedStore(connected, namespace)
   function engine(): Engine {
     if (closed) throw brokerClosed('broker')
+    return connected()
+  }
+  function connected(): Engine {
     if (!current?.running) current = engineOf({ path, sync, maxBytes, lockTimeoutMs, maxDead, maxDeadMs, clock, log })
     return current
   }
@@ -84,7 +87,7 @@ export function embeddedBroker({
     name: `file:${path}`,
     capabilities: CAPABILITIES,
     inspector: embeddedInspector(engine, namespace),
-    store: embeddedStore(engine, namespace),
+    store,
     async open(queues, signal) {
       signal?.throwIfAborted()
       await engine().ask(namespace, 'open', { queues })
@@ -128,6 +131,8 @@ export function embeddedBroker({
   return self
 
   async function close(): Promise<void> {
+    if (!current) return
+    await store[Symbol.asyncDispose]()
     // First all takes end: what one consumer gives back must not be taken by the next that is to go.
     await Promise.all([...consumers].map(({ cancel }) => cancel()))
     await Promise.all([...consumers].map(({ consumer }) => consumer[Symbol.asyncDispose]())).finally(() => current?.release())

@@ -6,7 +6,7 @@
  * could not renew either, so nobody is reaped by its deadline for one whole lease.
  */
 import type { Db } from './database.ts'
-import { keyOf } from './keys.ts'
+import { after, keyOf, readNumber } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Lease } from './leases.ts'
 import { leaseRows } from './leases.ts'
@@ -21,9 +21,15 @@ export interface Lookout {
   lapsed(mono: number, own: (row: number) => boolean): Lease[]
   /** To be called when ticks begin, so that the pause before is not taken for a standstill. */
   start(mono: number): void
+  /** Whether a process may still be there, looked at closely. */
+  mayLive(peer: Peer | undefined): boolean
 }
 
 export const peerKey = (engine: number): Buffer => keyOf('E', engine)
+export function peerRows(db: Db): number[] {
+  const all = keyOf('E')
+  return Array.from(db.getKeys({ start: all, end: after(all) }), key => readNumber(key, 1))
+}
 export function readPeer(db: Db, engine: number): Peer | undefined {
   const value = db.getBinary(peerKey(engine))
   return value && JSON.parse(value.toString()) as Peer
@@ -50,6 +56,7 @@ export function lookout(book: Ledger, self: Peer): Lookout {
 
   return {
     start(mono) { tickedAt = mono },
+    mayLive: peer => peer !== undefined && peer.boot === self.boot && (peer.namespace !== self.namespace || isAlive(peer)),
     lapsed(mono, own) {
       const lateMs = mono - tickedAt - TICK_MS
       tickedAt = mono

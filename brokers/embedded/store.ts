@@ -1,9 +1,21 @@
 /** `Store` on the event loop's side: each call is one question to the engine, a batch as it came. */
 import type { Store } from '../../lib/store.ts'
 import type { Engine } from './client.ts'
+import { brokerClosed } from './failures.ts'
 
-export function embeddedStore(engine: () => Engine, namespace: string): Store {
-  let readers = 0
+/** Of this process: brokers that share an engine must not end each other's reads. */
+let readers = 0
+
+export function embeddedStore(open: () => Engine, namespace: string): Store {
+  const reading = new Set<number>()
+  let closed = false
+  function engine(): Engine {
+    if (closed) throw brokerClosed('store')
+    return open()
+  }
+  async function unread(reader: number): Promise<void> {
+    await open().ask(namespace, 'unread', { reader }).catch(() => { /* the read ends with the engine */ })
+  }
   return {
     get: async keys => engine().ask(namespace, 'get', { keys }),
     set: async entries => engine().ask(namespace, 'set', { entries: entries.map(entry => ({ ...entry, value: compact(entry.value) })) }),
@@ -14,19 +26,24 @@ export function embeddedStore(engine: () => Engine, namespace: string): Store {
     release: async entries => engine().ask(namespace, 'giveUp', { entries }),
     append: async entries => engine().ask(namespace, 'append', { entries: entries.map(entry => ({ ...entry, value: compact(entry.value) })) }),
     async read(topics, { waitMs, signal }) {
-      const reader = ++readers
+      const reader = ++readers, running = engine()
       if (signal?.aborted) return topics.map(() => [])
-      const reading = engine().ask(namespace, 'read', { reader, topics, waitMs })
-      const stop = () => { void engine().ask(namespace, 'unread', { reader }).catch(() => {}) }
+      const stop = () => void unread(reader)
+      reading.add(reader)
       signal?.addEventListener('abort', stop, { once: true })
       try {
-        return await reading
+        return await running.ask(namespace, 'read', { reader, topics, waitMs })
       } finally {
         signal?.removeEventListener('abort', stop)
+        reading.delete(reader)
       }
     },
-    // It is the broker's: disposed with it.
-    async [Symbol.asyncDispose]() {},
+    /** Ends its reads. The folder is the broker's to close. */
+    async [Symbol.asyncDispose]() {
+      const ending = [...reading].map(unread)
+      closed = true
+      await Promise.all(ending)
+    },
   }
 }
 
