@@ -6,7 +6,26 @@ import type { AnyMiddleware, FeaturesOf, SpecsOf } from './lib/middleware.ts'
 import { standard, type Standard } from './middleware/index.ts'
 import { logging } from './middleware/logging.ts'
 
-export type { Actor, ActorOptions, AnyFn, Args, ArgsIn, Accepts, Base, BaseActor, BaseSend, Declared, ForActor, Result, ResultOf, Sender, SendOptions, Sent, Shape, State } from './lib/actor-types.ts'
+export type {
+  Actor,
+  ActorOptions,
+  AnyFn,
+  Args,
+  ArgsIn,
+  Accepts,
+  Base,
+  BaseActor,
+  BaseSend,
+  Declared,
+  ForActor,
+  Result,
+  ResultOf,
+  Sender,
+  SendOptions,
+  Sent,
+  Shape,
+  State,
+} from './lib/actor-types.ts'
 export type { App, Config } from './lib/app.ts'
 export type * from './lib/broker.ts'
 export type { Clock, Timer, TimerOptions } from './lib/clock.ts'
@@ -18,7 +37,19 @@ export { type Failure, giveUp, retryAfter } from './lib/failure.ts'
 export type { BrokerConfig } from './lib/locate.ts'
 export type { Logger } from './lib/log.ts'
 export type { Band, Due, Message, Priority } from './lib/message.ts'
-export { type AbortReason, type AnyMiddleware, type Context, defineMiddleware, type Feature, type FeaturesOf, type Middleware, type Next, type Sending, type Services, type SpecsOf } from './lib/middleware.ts'
+export {
+  type AbortReason,
+  type AnyMiddleware,
+  type Context,
+  defineMiddleware,
+  type Feature,
+  type FeaturesOf,
+  type Middleware,
+  type Next,
+  type Sending,
+  type Services,
+  type SpecsOf,
+} from './lib/middleware.ts'
 export { count, custom, duration, flag, type Option, type OptionSpecs, perMessage, type Resolved, text } from './lib/options.ts'
 export type { Attempt, Outcome } from './lib/outcome.ts'
 export type * from './lib/store.ts'
@@ -28,7 +59,14 @@ export { ageLimit, type AgeLimitSpecs } from './middleware/age-limit.ts'
 export { callbacks, type CallbackSpecs, type OnFailure, type OnSuccess } from './middleware/callbacks.ts'
 export { standard, type Standard, type StandardDefaults } from './middleware/index.ts'
 export { logging, type LoggingOptions } from './middleware/logging.ts'
-export { type ErrorClass, type OnExhausted, retries, type RetriesDefaults, type RetriesSpecs, type RetryWhen } from './middleware/retries.ts'
+export {
+  type ErrorClass,
+  type OnExhausted,
+  retries,
+  type RetriesDefaults,
+  type RetriesSpecs,
+  type RetryWhen,
+} from './middleware/retries.ts'
 export { shutdown, type ShutdownSpecs } from './middleware/shutdown.ts'
 export { timeLimit, type TimeLimitSpecs } from './middleware/time-limit.ts'
 
@@ -46,7 +84,11 @@ async function connect(url: string, services: BrokerServices): Promise<Broker> {
 }
 
 /** Which middleware declares each option that comes with the library: for error messages. */
-const hints = Object.fromEntries([...standard(), logging({ log: console })].flatMap(({ name, options = {} }) => Object.keys(options).map(option => [option, `${name}()`])))
+const hints = Object.fromEntries(
+  [...standard(), logging({ log: console })].flatMap(({ name, options = {} }) =>
+    Object.keys(options).map(option => [option, `${name}()`]),
+  ),
+)
 
 const platform: Platform = { connect, standard, hints }
 
@@ -56,13 +98,15 @@ const platform: Platform = { connect, standard, hints }
  * @example
  * export const app = greenroom({ broker: { development: 'file:.greenroom', test: 'memory:', production: process.env.BROKER_URL } })
  */
-export function greenroom<const M extends readonly AnyMiddleware[] = Standard>(config: Config<M> = {}): App<SpecsOf<M>, FeaturesOf<M>> {
+export function greenroom<const M extends readonly AnyMiddleware[] = Standard>(
+  config: Config<M> = {},
+): App<SpecsOf<M>, FeaturesOf<M>> {
   return createApp(config, platform)
 }
 
 let defaultApp: App<SpecsOf<Standard>> | undefined
 /** The app that `actor()` defines on: `standard()`, the broker of `GREENROOM_BROKER`. Made at the first use. */
-export const getDefaultApp = (): App<SpecsOf<Standard>> => defaultApp ??= greenroom()
+export const getDefaultApp = (): App<SpecsOf<Standard>> => (defaultApp ??= greenroom())
 
 /**
  * Makes a function sendable on the default app: the quick start needs no configuration.

@@ -41,7 +41,11 @@ export interface JoinOptions {
   readonly timeout?: Duration
 }
 
-export interface DeadMessage { readonly message: Message, readonly reason: string, readonly error?: Failure }
+export interface DeadMessage {
+  readonly message: Message
+  readonly reason: string
+  readonly error?: Failure
+}
 
 export interface TestApp extends AsyncDisposable {
   /** What was sent since the test began, oldest first: to everyone, or to one actor, typed by it. */
@@ -52,7 +56,11 @@ export interface TestApp extends AsyncDisposable {
   /** Moves the clock, and runs what becomes due on the way. */
   advance(by: Duration): Promise<void>
   /** Runs the handler alone: no queue, no middleware; with `current()` as given. */
-  run<A extends readonly unknown[], R>(actor: Sender<A, R, any, any>, args: A, options?: { readonly attempt?: number, readonly signal?: AbortSignal }): Promise<R>
+  run<A extends readonly unknown[], R>(
+    actor: Sender<A, R, any, any>,
+    args: A,
+    options?: { readonly attempt?: number; readonly signal?: AbortSignal },
+  ): Promise<R>
   /** What was given up since the test began, oldest first. */
   readonly dead: readonly DeadMessage[]
   /** The clock that the app runs on. */
@@ -73,16 +81,29 @@ const underTest = new WeakSet<Internals>()
  * await t.join()
  * assert.deepEqual(t.dead, [])
  */
-export async function testing(app: App<any, any>, { run = 'joined', decorate = broker => broker, random = systemRandom }: TestOptions = {}): Promise<TestApp> {
-  const internals = internalsOf(app), clock = movingClock()
-  if (!['joined', 'inline', 'never'].includes(run)) throw new GreenroomError('OPTION_INVALID', `run cannot be ${shown(run)}`, { help: "It is 'joined', 'inline' or 'never'" })
-  if (underTest.has(internals)) throw new GreenroomError('TEST_UNBOUNDED', 'This app is under test already', { help: 'Dispose the other one first: `await using t = await testing(app)` inside the test' })
+export async function testing(
+  app: App<any, any>,
+  { run = 'joined', decorate = broker => broker, random = systemRandom }: TestOptions = {},
+): Promise<TestApp> {
+  const internals = internalsOf(app),
+    clock = movingClock()
+  if (!['joined', 'inline', 'never'].includes(run))
+    throw new GreenroomError('OPTION_INVALID', `run cannot be ${shown(run)}`, { help: "It is 'joined', 'inline' or 'never'" })
+  if (underTest.has(internals))
+    throw new GreenroomError('TEST_UNBOUNDED', 'This app is under test already', {
+      help: 'Dispose the other one first: `await using t = await testing(app)` inside the test',
+    })
   underTest.add(internals)
   const memory = memoryBroker({ clock, random, newId: systemId, log: internals.log, namespace: internals.namespace })
-  const { broker, stored, died } = recorder(decorate(memory), () => run === 'inline' && !draining ? drain() : undefined)
+  const { broker, stored, died } = recorder(decorate(memory), () => (run === 'inline' && !draining ? drain() : undefined))
   let draining: Promise<void> | undefined
 
-  await internals.enter({ clock, random, newId: systemId, connect: async () => ({ broker, store: memory.store, release: async () => {} }) })
+  await internals.enter({
+    clock,
+    random,
+    newId: systemId,
+    connect: async () => ({ broker, store: memory.store, release: async () => {} }),
+  })
 
   const queues = () => [...new Set(stored.map(({ queue }) => queue))]
   const waiting = async (names: readonly string[], place: 'ready' | 'delayed') => {
@@ -92,25 +113,42 @@ export async function testing(app: App<any, any>, { run = 'joined', decorate = b
 
   /** Runs what is ready, with a worker that ends when nothing is. */
   function drain(only?: readonly string[]): Promise<void> {
-    return draining ??= (async () => {
+    return (draining ??= (async () => {
       const names = only ?? queues()
-      if (names.length > 0) await (await work({ ...internals, log: quiet(internals.log) }, { queues: names, until: 'idle' })).stopped
-    })().finally(() => { draining = undefined })
+      if (names.length > 0)
+        await (
+          await work({ ...internals, log: quiet(internals.log) }, { queues: names, until: 'idle' })
+        ).stopped
+    })().finally(() => {
+      draining = undefined
+    }))
   }
 
   async function join({ queues: only, timeout = DEFAULT_TIMEOUT_MS }: JoinOptions = {}): Promise<void> {
-    if (run === 'never') throw new GreenroomError('OPTION_INVALID', "join() runs messages, and this test was made with run: 'never'", { help: "Leave `run` out, or only look at t.sent()" })
+    if (run === 'never')
+      throw new GreenroomError('OPTION_INVALID', "join() runs messages, and this test was made with run: 'never'", {
+        help: 'Leave `run` out, or only look at t.sent()',
+      })
     let late = false
-    const bound = systemClock.after(durationMs(timeout, 'timeout'), () => { late = true; wake() }, { ref: true })
+    const bound = systemClock.after(
+      durationMs(timeout, 'timeout'),
+      () => {
+        late = true
+        wake()
+      },
+      { ref: true },
+    )
     let wake = () => {}
-    const lateness = new Promise<void>(resolve => { wake = resolve })
+    const lateness = new Promise<void>(resolve => {
+      wake = resolve
+    })
     try {
       for (;;) {
         await Promise.race([drain(only), lateness])
         if (late) throw unbounded(only ?? queues(), internals)
         const names = only ?? queues()
-        if (await waiting(names, 'ready') > 0) continue      // a queue that was first used meanwhile
-        if (await waiting(names, 'delayed') === 0) return
+        if ((await waiting(names, 'ready')) > 0) continue // a queue that was first used meanwhile
+        if ((await waiting(names, 'delayed')) === 0) return
         clock.advance(clock.next() ?? 0)
       }
     } finally {
@@ -122,7 +160,8 @@ export async function testing(app: App<any, any>, { run = 'joined', decorate = b
     const end = clock.monotonic() + durationMs(by, 'advance')
     for (;;) {
       if (run !== 'never') await drain()
-      const next = clock.next(), left = end - clock.monotonic()
+      const next = clock.next(),
+        left = end - clock.monotonic()
       if (next === undefined || next > left) break
       clock.advance(next)
     }
@@ -133,7 +172,9 @@ export async function testing(app: App<any, any>, { run = 'joined', decorate = b
   /** Back to the real world. The clock is moved over the grace of handlers that do not end, as nobody else would. */
   async function leave(): Promise<void> {
     let left = false
-    const leaving = internals.enter(undefined).finally(() => { left = true })
+    const leaving = internals.enter(undefined).finally(() => {
+      left = true
+    })
     while (!left) {
       await new Promise(turnEnds)
       if (!left) clock.advance(clock.next() ?? 0)
@@ -142,14 +183,22 @@ export async function testing(app: App<any, any>, { run = 'joined', decorate = b
   }
 
   const decoded = (envelope: Envelope): Message => {
-    try { return internals.encoder.decode(envelope.body) } catch { return { id: envelope.id, queue: envelope.queue, actor: '', args: [], options: {}, timestamp: 0 } }
+    try {
+      return internals.encoder.decode(envelope.body)
+    } catch {
+      return { id: envelope.id, queue: envelope.queue, actor: '', args: [], options: {}, timestamp: 0 }
+    }
   }
   const sent = (actor?: unknown): readonly Message<any, any>[] => {
-    const all = stored.map(decoded), target = actor === undefined ? undefined : targetOf(actor)
+    const all = stored.map(decoded),
+      target = actor === undefined ? undefined : targetOf(actor)
     return target ? all.filter(message => message.actor === target.actor) : all
   }
   return {
-    sent, join, advance, clock,
+    sent,
+    join,
+    advance,
+    clock,
     run: (actor, args, options) => runAlone(internals, targetOf(actor)?.actor ?? '', args, options) as Promise<never>,
     get dead() {
       return died.map(({ envelope, reason, error }) => {
@@ -162,8 +211,14 @@ export async function testing(app: App<any, any>, { run = 'joined', decorate = b
       await leave()
       underTest.delete(internals)
       await memory[Symbol.asyncDispose]()
-      if (unfinished > 0) throw new GreenroomError('LEAK', `${unfinished} handlers were still running at the end of the test`, { help: 'Await t.join(), or let the handler watch current().signal' })
-      if (clock.pending > 0) throw new GreenroomError('LEAK', `${clock.pending} timers are still set on the test's clock`, { help: 'A handler or a middleware goes on after the test: await it, or watch current().signal' })
+      if (unfinished > 0)
+        throw new GreenroomError('LEAK', `${unfinished} handlers were still running at the end of the test`, {
+          help: 'Await t.join(), or let the handler watch current().signal',
+        })
+      if (clock.pending > 0)
+        throw new GreenroomError('LEAK', `${clock.pending} timers are still set on the test's clock`, {
+          help: 'A handler or a middleware goes on after the test: await it, or watch current().signal',
+        })
     },
   }
 }
@@ -172,8 +227,13 @@ export async function testing(app: App<any, any>, { run = 'joined', decorate = b
 const quiet = (log: Logger): Logger => ({ debug() {}, info() {}, warn() {}, error: (facts, text) => log.error(facts, text) })
 
 function unbounded(names: readonly string[], { definitions }: Internals): GreenroomError {
-  const missing = [...definitions.values()].filter(({ handler, queue }) => !handler && names.includes(queue)).map(({ name }) => name)
+  const missing = [...definitions.values()]
+    .filter(({ handler, queue }) => !handler && names.includes(queue))
+    .map(({ name }) => name)
   return new GreenroomError('TEST_UNBOUNDED', `join() found no end: there is still work in ${listed(names)}`, {
-    help: missing.length > 0 ? `No code is here for ${listed(missing)}: import it, or use run: 'never'` : 'Does an actor send itself for ever, or wait for something that the test must do? Give a timeout or limit the queues',
+    help:
+      missing.length > 0
+        ? `No code is here for ${listed(missing)}: import it, or use run: 'never'`
+        : 'Does an actor send itself for ever, or wait for something that the test must do? Give a timeout or limit the queues',
   })
 }

@@ -15,11 +15,16 @@ export type ArgsOf<F extends AnyFn> = AnyFn extends F ? any[] : Parameters<F>
 export type ReturnOf<F extends AnyFn> = AnyFn extends F ? any : Awaited<ReturnType<F>>
 
 /** What one actor is, for option types that depend on it. */
-export interface Shape { readonly args: unknown, readonly result: unknown }
+export interface Shape {
+  readonly args: unknown
+  readonly result: unknown
+}
 export type ArgsIn<T extends Shape> = T['args'] extends infer A extends readonly unknown[] ? A : never
 /** A type that may speak of the actor it is used on: `interface Key extends ForActor { readonly type: (...args: ArgsIn<this>) => string }`. */
-export interface ForActor extends Shape { readonly type: unknown }
-type For<In, A extends readonly unknown[], R> = In extends ForActor ? (In & { readonly args: A, readonly result: R })['type'] : In
+export interface ForActor extends Shape {
+  readonly type: unknown
+}
+type For<In, A extends readonly unknown[], R> = In extends ForActor ? (In & { readonly args: A; readonly result: R })['type'] : In
 
 /** What every send may say. Later `with()` wins; `undefined` leaves what was there. */
 export interface BaseSend {
@@ -42,10 +47,14 @@ export interface BaseActor {
   /** @default 'normal' */
   priority?: Priority | undefined
 }
-export type ActorOptions<S, A extends readonly unknown[] = any, R = any> =
-  BaseActor & { [K in keyof S]?: S[K] extends Option<infer In, any, any> ? For<In, A, R> | undefined : never }
-export type SendOptions<S> =
-  BaseSend & { [K in keyof S as S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<infer In, any, any> ? In | undefined : never }
+export type ActorOptions<S, A extends readonly unknown[] = any, R = any> = BaseActor & {
+  [K in keyof S]?: S[K] extends Option<infer In, any, any> ? For<In, A, R> | undefined : never
+}
+export type SendOptions<S> = BaseSend & {
+  [K in keyof S as S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<infer In, any, any>
+    ? In | undefined
+    : never
+}
 
 /** Where a message is. `unknown`: finished, or never there. */
 export type State = 'waiting' | 'delayed' | 'running' | 'done' | 'dead' | 'unknown'
@@ -66,12 +75,14 @@ export interface Base {
 /** What `results()` adds to a handle. */
 export interface ResultOf<R> {
   /** Waits for what the actor returns. Cannot hang: it has a timeout. */
-  result(o?: { timeout?: Duration, signal?: AbortSignal }): Promise<R>
+  result(o?: { timeout?: Duration; signal?: AbortSignal }): Promise<R>
 }
 export type Sent<R, P> = Base & ('results' extends P ? ResultOf<R> : {})
 
 /** Anything that can be sent these arguments. */
-export interface Accepts<A extends readonly unknown[]> { readonly '~accepts'?: (...args: A) => void }
+export interface Accepts<A extends readonly unknown[]> {
+  readonly '~accepts'?: (...args: A) => void
+}
 
 export interface Sender<A extends readonly unknown[], R, S, P, Q extends string = string> extends Accepts<A> {
   /** Only in types. */
@@ -92,7 +103,8 @@ export interface Sender<A extends readonly unknown[], R, S, P, Q extends string 
 }
 
 /** A function that can also be sent. */
-export type Actor<F extends AnyFn, S = {}, P = never, Q extends string = string> = F & Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P, Q>
+export type Actor<F extends AnyFn, S = {}, P = never, Q extends string = string> = F &
+  Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P, Q>
 
 /** An actor of which only the contract is here: typed and sendable, not callable until it is implemented. */
 export interface Declared<F extends AnyFn, S, P> extends Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P> {
@@ -109,7 +121,9 @@ export interface Declared<F extends AnyFn, S, P> extends Sender<Parameters<F>, A
 type QueueOf<T> = T extends { readonly '~queue'?: infer Q extends string } ? Q : 'default'
 /** Where a declared actor's messages go: a `typeof actor` knows its queue, and another one does not compile. */
 export type Where<T> = T extends Accepts<never> & { send: unknown }
-  ? QueueOf<T> extends 'default' ? [where?: { queue?: 'default' }] : [where: { queue: QueueOf<T> }]
+  ? QueueOf<T> extends 'default'
+    ? [where?: { queue?: 'default' }]
+    : [where: { queue: QueueOf<T> }]
   : [where?: { queue?: string }]
 export type In<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferInput<I> : never
 export type Out<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<I> : never
@@ -117,4 +131,3 @@ export type Out<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<I
 /** The arguments and the result of an actor. */
 export type Args<T> = T extends Sender<infer A, any, any, any> ? A : never
 export type Result<T> = T extends Sender<any, infer R, any, any> ? R : never
-

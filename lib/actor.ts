@@ -14,22 +14,40 @@ export function createActor(host: SenderHost, own: Definition, definitions: Read
   const call = (...args: unknown[]): unknown => {
     const { input, handler, name } = own
     if (!input) return inContext(host, own, () => handler!(...args), args)
-    return (async () => { const valid = await validate(input, args[0], name); return inContext(host, own, () => handler!(valid), args) })()
+    return (async () => {
+      const valid = await validate(input, args[0], name)
+      return inContext(host, own, () => handler!(valid), args)
+    })()
   }
   Object.defineProperty(call, 'name', { value: own.name, configurable: true })
-  return Object.defineProperties(call, Object.getOwnPropertyDescriptors(createSender(host, definition, undefined))) as unknown as Callable
+  return Object.defineProperties(
+    call,
+    Object.getOwnPropertyDescriptors(createSender(host, definition, undefined)),
+  ) as unknown as Callable
 }
 
 /** Inside a run the call is a part of it; outside it gets an inert run: attempt 0, a signal that nobody aborts. */
-function inContext(host: SenderHost, { name, queue, options }: Definition, body: () => unknown, args: readonly unknown[]): unknown {
+function inContext(
+  host: SenderHost,
+  { name, queue, options }: Definition,
+  body: () => unknown,
+  args: readonly unknown[],
+): unknown {
   if (current.maybe()) return body()
-  const run = new Run({ id: host.newId(), queue, actor: name, args, options: {}, timestamp: host.now() }, 0, 1, options, host.services)
+  const run = new Run(
+    { id: host.newId(), queue, actor: name, args, options: {}, timestamp: host.now() },
+    0,
+    1,
+    options,
+    host.services,
+  )
   const result = shared.runs.run(run, body)
   const send = async (value: unknown) => {
     if (run.followUps) await (await host.open()).services.push(run.followUps)
     return value
   }
   if (result instanceof Promise) return result.then(send)
-  if (run.followUps) send(undefined).catch((error: unknown) => host.services.log.error({ err: error }, 'what after() was given could not be sent'))
+  if (run.followUps)
+    send(undefined).catch((error: unknown) => host.services.log.error({ err: error }, 'what after() was given could not be sent'))
   return result
 }

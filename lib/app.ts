@@ -62,7 +62,11 @@ export interface App<S = {}, P = never> extends AsyncDisposable {
    */
   actor<F extends AnyFn, const Q extends string = 'default', I extends StandardSchemaV1 = never, R = never>(
     handler: [I] extends [never] ? F : (input: Out<I>) => R,
-    options?: ActorOptions<S, [I] extends [never] ? ArgsOf<F> : [input: In<I>], [I] extends [never] ? ReturnOf<F> : Awaited<R>> & { readonly queue?: Q, readonly input?: I },
+    options?: ActorOptions<
+      S,
+      [I] extends [never] ? ArgsOf<F> : [input: In<I>],
+      [I] extends [never] ? ReturnOf<F> : Awaited<R>
+    > & { readonly queue?: Q; readonly input?: I },
   ): [I] extends [never] ? Actor<F, S, P, Q> : Actor<(input: In<I>) => Promise<Awaited<R>>, S, P, Q>
   /** A typed handle of an actor whose code is not here. `F` is a function type, or `typeof` an actor imported as a type: then the queue must match. */
   declare<F extends AnyFn>(name: string, ...where: Where<F>): Declared<F, S, P>
@@ -87,35 +91,60 @@ export interface Platform {
 
 const KNOWN_CONFIG = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout', 'maxPending', 'maxBytes']
 
-export function createApp<const M extends readonly AnyMiddleware[]>(config: Config<M>, { connect, standard, hints }: Platform): App<SpecsOf<M>, FeaturesOf<M>> {
-  for (const name of Object.keys(config)) if (!KNOWN_CONFIG.includes(name)) throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, { help: `Known are ${KNOWN_CONFIG.join(', ')}` })
+export function createApp<const M extends readonly AnyMiddleware[]>(
+  config: Config<M>,
+  { connect, standard, hints }: Platform,
+): App<SpecsOf<M>, FeaturesOf<M>> {
+  for (const name of Object.keys(config))
+    if (!KNOWN_CONFIG.includes(name))
+      throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, {
+        help: `Known are ${KNOWN_CONFIG.join(', ')}`,
+      })
   const { log = consoleLogger, maxPending = DEFAULTS.maxPending.value, maxBytes = DEFAULTS.maxBytes.value } = config
   const namespace = checkName(config.namespace ?? 'greenroom', 'namespace')
   const sendTimeoutMs = durationMs(config.sendTimeout ?? DEFAULTS.sendTimeout.value, 'sendTimeout')
   const chain = orderChain(config.middleware ?? standard())
-  const table = optionTable(chain, RESERVED_OPTIONS), defaults = defaultsOf(table)
+  const table = optionTable(chain, RESERVED_OPTIONS),
+    defaults = defaultsOf(table)
   const encoder = jsonEncoder({ maxBytes })
-  const definitions = new Map<string, Definition>(), duplicates = new Map<string, Set<string>>()
+  const definitions = new Map<string, Definition>(),
+    duplicates = new Map<string, Set<string>>()
   const workers = new Set<Worker>()
   let live: Live | undefined, opening: Promise<Live> | undefined, closed: Promise<void> | undefined
 
   const realWorld: World = {
-    clock: systemClock, random: systemRandom, newId: systemId,
+    clock: systemClock,
+    random: systemRandom,
+    newId: systemId,
     async connect() {
       const found = locateBroker(config.broker, process.env, process.cwd())
-      if (isBroker(found)) return { broker: found, ...storeOf(found), release: async () => {} }     // who made it disposes it
-      const { broker, release } = await connection(`${namespace} ${found}`, () => connect(found, { namespace, clock: systemClock, random: systemRandom, newId: systemId, log }))
+      if (isBroker(found)) return { broker: found, ...storeOf(found), release: async () => {} } // who made it disposes it
+      const { broker, release } = await connection(`${namespace} ${found}`, () =>
+        connect(found, { namespace, clock: systemClock, random: systemRandom, newId: systemId, log }),
+      )
       return { broker, ...storeOf(broker), release }
     },
   }
-  const storeOf = (broker: Broker) => { const store = config.store ?? broker.store; return store ? { store } : {} }
+  const storeOf = (broker: Broker) => {
+    const store = config.store ?? broker.store
+    return store ? { store } : {}
+  }
   let world = realWorld
 
-  const sending = (message: Message): Sending => toSending(table, name => definitions.get(name), defaults, message, world.clock.now())
+  const sending = (message: Message): Sending =>
+    toSending(table, name => definitions.get(name), defaults, message, world.clock.now())
   const open = async (): Promise<Live> => {
-    if (closed) throw new GreenroomError('APP_CLOSED', 'The app is closed', { help: 'Make a new one with greenroom(), or close it later' })
-    opening ??= openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending: sending }).then(opened => live = opened)
-    try { return await opening } catch (error) { opening = undefined; throw error }
+    if (closed)
+      throw new GreenroomError('APP_CLOSED', 'The app is closed', { help: 'Make a new one with greenroom(), or close it later' })
+    opening ??= openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending: sending }).then(
+      opened => (live = opened),
+    )
+    try {
+      return await opening
+    } catch (error) {
+      opening = undefined
+      throw error
+    }
   }
   const shut = async (): Promise<void> => {
     await Promise.all([...workers].map(worker => worker.close()))
@@ -124,48 +153,103 @@ export function createApp<const M extends readonly AnyMiddleware[]>(config: Conf
     await (await was?.catch(() => undefined))?.close()
   }
   const services: Services = {
-    get clock() { return world.clock }, random: () => world.random(), newId: () => world.newId(), log,
+    get clock() {
+      return world.clock
+    },
+    random: () => world.random(),
+    newId: () => world.newId(),
+    log,
     get store() {
       if (live) return live.services.store
-      throw new GreenroomError('STORE_MISSING', 'The store was read in a direct call before the app was open', { help: 'Send a message or start a worker first, or run it with greenroom/testing' })
+      throw new GreenroomError('STORE_MISSING', 'The store was read in a direct call before the app was open', {
+        help: 'Send a message or start a worker first, or run it with greenroom/testing',
+      })
     },
     push: async batch => (await open()).services.push(batch),
   }
-  const host: SenderHost = { table, hints, now: () => world.clock.now(), newId: () => world.newId(), encode: message => encoder.encode(message), live: () => live, open, services }
+  const host: SenderHost = {
+    table,
+    hints,
+    now: () => world.clock.now(),
+    newId: () => world.newId(),
+    encode: message => encoder.encode(message),
+    live: () => live,
+    open,
+    services,
+  }
 
   function add(definition: Definition): Definition {
     const before = definitions.get(definition.name)
     if (before?.handler && definition.handler && before.file !== definition.file) {
-      duplicates.set(definition.name, new Set([...duplicates.get(definition.name) ?? [before.file], definition.file]))
+      duplicates.set(definition.name, new Set([...(duplicates.get(definition.name) ?? [before.file]), definition.file]))
     }
     definitions.set(definition.name, definition)
     return definition
   }
 
   const internals: Internals = {
-    definitions, duplicates, chain, table, defaults, encoder, log, namespace, workers, open, toSending: sending,
+    definitions,
+    duplicates,
+    chain,
+    table,
+    defaults,
+    encoder,
+    log,
+    namespace,
+    workers,
+    open,
+    toSending: sending,
     brokerUrl: () => locateBroker(config.broker, process.env, process.cwd()),
-    async enter(other) { await shut(); world = other ?? realWorld },
+    async enter(other) {
+      await shut()
+      world = other ?? realWorld
+    },
   }
   const app = {
     [INTERNALS]: internals,
-    actor: (handler: unknown, options: Record<string, unknown> = {}) => createActor(host, add(define(table, defaults, hints, handler, options, log)), definitions),
+    actor: (handler: unknown, options: Record<string, unknown> = {}) =>
+      createActor(host, add(define(table, defaults, hints, handler, options, log)), definitions),
     declare(name: string, { queue = DEFAULT_QUEUE }: { queue?: string } = {}) {
-      const declared: Definition = { name: checkName(name, 'actor'), queue: checkName(queue, 'queue'), priority: 'normal', options: defaults, file: 'declared' }
+      const declared: Definition = {
+        name: checkName(name, 'actor'),
+        queue: checkName(queue, 'queue'),
+        priority: 'normal',
+        options: defaults,
+        file: 'declared',
+      }
       if (!definitions.has(name)) add(declared)
-      const implement = (handler: unknown, options: Record<string, unknown> = {}) => createActor(host, add({ ...define(table, defaults, hints, handler, { ...options, name }, log), queue: declared.queue }), definitions)
+      const implement = (handler: unknown, options: Record<string, unknown> = {}) =>
+        createActor(
+          host,
+          add({ ...define(table, defaults, hints, handler, { ...options, name }, log), queue: declared.queue }),
+          definitions,
+        )
       const target = { [TARGET]: { actor: name, queue: declared.queue } }
-      return Object.assign(createSender(host, () => { const known = definitions.get(name); return known?.queue === declared.queue ? known : declared }, undefined), target, { implement })
+      return Object.assign(
+        createSender(
+          host,
+          () => {
+            const known = definitions.get(name)
+            return known?.queue === declared.queue ? known : declared
+          },
+          undefined,
+        ),
+        target,
+        { implement },
+      )
     },
     async send(messages: Iterable<Message>) {
       const batch = [...messages].map(message => ({ ...sending(message) }))
       const verdicts = await (await open()).store(batch)
-      return collect(batch, verdicts, ({ message }, verdict) => { if ('failed' in verdict) throw verdict.failed; return new Handle(message.id, message.queue, open, verdict) })
+      return collect(batch, verdicts, ({ message }, verdict) => {
+        if ('failed' in verdict) throw verdict.failed
+        return new Handle(message.id, message.queue, open, verdict)
+      })
     },
     sent: (id: string) => new Handle(checkId(id), undefined, open),
     chain: chain.map(({ name }) => name),
     work: (options: WorkOptions = {}) => work(internals, options),
-    close: () => closed ??= shut(),
+    close: () => (closed ??= shut()),
     [Symbol.asyncDispose]: () => app.close(),
   }
   rememberApp(app)

@@ -43,13 +43,19 @@ export const SUSPECT_FROM = 3
 
 /** What becomes of a delivery. One atomic write; follow-ups are stored only if the settlement is accepted. */
 export type Settlement =
-  | { readonly token: string, readonly kind: 'done', readonly then?: readonly Envelope[] }
+  | { readonly token: string; readonly kind: 'done'; readonly then?: readonly Envelope[] }
   /** attempt + 1 by the broker; to the tail of its band, after `afterMs` when that is above 0. `body` only where a foreign format keeps the attempt inside. */
-  | { readonly token: string, readonly kind: 'retry', readonly afterMs: number, readonly body?: Uint8Array }
+  | { readonly token: string; readonly kind: 'retry'; readonly afterMs: number; readonly body?: Uint8Array }
   /** 0: to the head of its band; attempt and deliveries stay. */
-  | { readonly token: string, readonly kind: 'release', readonly afterMs: number }
+  | { readonly token: string; readonly kind: 'release'; readonly afterMs: number }
   /** The body stays byte for byte. */
-  | { readonly token: string, readonly kind: 'dead', readonly reason: string, readonly error?: Uint8Array, readonly then?: readonly Envelope[] }
+  | {
+      readonly token: string
+      readonly kind: 'dead'
+      readonly reason: string
+      readonly error?: Uint8Array
+      readonly then?: readonly Envelope[]
+    }
 
 /** 'lost': the lease had lapsed and someone else has it or will; nothing was changed. A value, never an exception. */
 export type Settled = 'ok' | 'lost'
@@ -103,7 +109,7 @@ export interface Consumer extends AsyncDisposable {
   take(max: number, options: TakeOptions): Promise<readonly Delivery[]>
   settle(batch: readonly Settlement[]): Promise<readonly Settled[]>
   /** What the keeper thread loads to renew this lease; absent where the adapter renews beside the event loop itself or the lease is a connection. */
-  readonly keeper?: { readonly module: string, readonly data: unknown, readonly everyMs: number }
+  readonly keeper?: { readonly module: string; readonly data: unknown; readonly everyMs: number }
 }
 
 export interface Broker extends AsyncDisposable {
@@ -156,7 +162,10 @@ export interface ListOptions {
   readonly limit?: number
 }
 
-export interface Page { readonly entries: readonly Entry[], readonly cursor?: string }
+export interface Page {
+  readonly entries: readonly Entry[]
+  readonly cursor?: string
+}
 
 /** For people and tools. Never needed to run messages. */
 export interface Inspector {
@@ -170,7 +179,11 @@ export interface Inspector {
   /** Makes a delayed message ready now. */
   promote(queue: string, id: string): Promise<'promoted' | 'not delayed' | 'missing'>
   /** Changes when, or in which band, a ready or delayed message runs. */
-  reschedule(queue: string, id: string, change: { readonly due?: Due, readonly priority?: Band }): Promise<'changed' | 'leased' | 'missing'>
+  reschedule(
+    queue: string,
+    id: string,
+    change: { readonly due?: Due; readonly priority?: Band },
+  ): Promise<'changed' | 'leased' | 'missing'>
   /** Dead letters back to ready, attempt 0, in this queue or another. Says how many there were. */
   revive(queue: string, ids: readonly string[], options?: { readonly to?: string }): Promise<number>
   /** Deletes dead letters. Says how many there were. */

@@ -4,7 +4,9 @@
  */
 
 /** A timer that was started; cancelling it twice, or after it fired, does nothing. */
-export interface Timer { cancel(): void }
+export interface Timer {
+  cancel(): void
+}
 
 export interface TimerOptions {
   /** Whether the timer keeps the process alive. @default true */
@@ -41,11 +43,25 @@ export const systemClock: Clock = {
 }
 
 /** Resolves after `ms`; rejects with the signal's own reason when it is aborted first. Leaves no listener and no timer behind. */
-export function sleep(clock: Clock, ms: number, { signal, ref = true }: { signal?: AbortSignal | undefined, ref?: boolean } = {}): Promise<void> {
+export function sleep(
+  clock: Clock,
+  ms: number,
+  { signal, ref = true }: { signal?: AbortSignal | undefined; ref?: boolean } = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
-    const stop = () => { timer.cancel(); reject(signal!.reason) }
-    const timer = clock.after(ms, () => { signal?.removeEventListener('abort', stop); resolve() }, { ref })
+    const stop = () => {
+      timer.cancel()
+      reject(signal!.reason)
+    }
+    const timer = clock.after(
+      ms,
+      () => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      },
+      { ref },
+    )
     signal?.addEventListener('abort', stop, { once: true })
   })
 }

@@ -2,7 +2,10 @@
 import type { Broker } from './broker.ts'
 import { shared } from './registry.ts'
 
-export interface Lease { readonly broker: Broker, release(): Promise<void> }
+export interface Lease {
+  readonly broker: Broker
+  release(): Promise<void>
+}
 
 /** @param key URL and namespace. `memory:` apps share too: two apps of one process are two clients of one broker. */
 export async function connection(key: string, connect: () => Promise<Broker>): Promise<Lease> {
@@ -14,7 +17,9 @@ export async function connection(key: string, connect: () => Promise<Broker>): P
   }
   const held = entry
   held.users++
-  const forget = () => { if (connections.get(key) === held) connections.delete(key) }
+  const forget = () => {
+    if (connections.get(key) === held) connections.delete(key)
+  }
   try {
     const broker = await held.broker
     let released = false

@@ -28,14 +28,32 @@ export interface Current {
 /** Getters, so that a handler that reads nothing pays nothing, and everything works after destructuring. */
 class CurrentRun implements Current {
   readonly #run: Run
-  constructor(run: Run) { this.#run = run }
-  get signal() { return this.#run.signal }
-  get id() { return this.#run.message.id }
-  get attempt() { return this.#run.attempt }
-  get deliveries() { return this.#run.deliveries }
-  get message() { return this.#run.message }
-  get log() { return this.#run.log }
-  get after() { return (...messages: readonly Message[]) => { (this.#run.followUps ??= []).push(...messages) } }
+  constructor(run: Run) {
+    this.#run = run
+  }
+  get signal() {
+    return this.#run.signal
+  }
+  get id() {
+    return this.#run.message.id
+  }
+  get attempt() {
+    return this.#run.attempt
+  }
+  get deliveries() {
+    return this.#run.deliveries
+  }
+  get message() {
+    return this.#run.message
+  }
+  get log() {
+    return this.#run.log
+  }
+  get after() {
+    return (...messages: readonly Message[]) => {
+      ;(this.#run.followUps ??= []).push(...messages)
+    }
+  }
 }
 
 function maybe(): Current | undefined {
@@ -48,8 +66,13 @@ function maybe(): Current | undefined {
  * @throws {GreenroomError} `NO_CONTEXT` outside a handler; `current.maybe()` is undefined there
  * @example const { signal, attempt } = current()
  */
-export const current: { (): Current, maybe(): Current | undefined } = Object.assign(() => {
-  const run = maybe()
-  if (run) return run
-  throw new GreenroomError('NO_CONTEXT', 'current() was called outside a handler', { help: 'Call it while the actor runs (not at the top of a module), or use current.maybe()' })
-}, { maybe })
+export const current: { (): Current; maybe(): Current | undefined } = Object.assign(
+  () => {
+    const run = maybe()
+    if (run) return run
+    throw new GreenroomError('NO_CONTEXT', 'current() was called outside a handler', {
+      help: 'Call it while the actor runs (not at the top of a module), or use current.maybe()',
+    })
+  },
+  { maybe },
+)

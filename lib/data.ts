@@ -8,7 +8,11 @@ import { GreenroomError } from './errors.ts'
 export const DEEPEST = 64
 
 /** Why a value cannot travel, and how to send it all the same. */
-interface Refusal { path: string, what: string, help: string }
+interface Refusal {
+  path: string
+  what: string
+  help: string
+}
 
 /**
  * @param root how the value is called in the error, e.g. `args`
@@ -18,25 +22,39 @@ export function checkData(value: unknown, root: string): void {
   const found = refusal(value, 0)
   if (!found) return
   const path = root + found.path
-  throw new GreenroomError('NOT_DATA', `${path} is ${found.what}, which JSON would lose or change`, { help: found.help, details: { path } })
+  throw new GreenroomError('NOT_DATA', `${path} is ${found.what}, which JSON would lose or change`, {
+    help: found.help,
+    details: { path },
+  })
 }
 
 function refusal(value: unknown, depth: number): Refusal | undefined {
   switch (typeof value) {
-    case 'string': case 'boolean': return undefined
-    case 'number': return Number.isFinite(value) && !Object.is(value, -0) ? undefined : at(`${Object.is(value, -0) ? '-0' : value}`, 'Send a finite number, or null')
-    case 'undefined': return at('undefined', 'Send null, or leave it out')
-    case 'bigint': return at('a bigint', 'Send it as a text: value.toString()')
-    case 'function': return at('a function', 'Send what it needs as data, and call it in the actor')
-    case 'symbol': return at('a symbol', 'Send a text')
-    default: return value === null ? undefined : inside(value as object, depth)
+    case 'string':
+    case 'boolean':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? undefined
+        : at(`${Object.is(value, -0) ? '-0' : value}`, 'Send a finite number, or null')
+    case 'undefined':
+      return at('undefined', 'Send null, or leave it out')
+    case 'bigint':
+      return at('a bigint', 'Send it as a text: value.toString()')
+    case 'function':
+      return at('a function', 'Send what it needs as data, and call it in the actor')
+    case 'symbol':
+      return at('a symbol', 'Send a text')
+    default:
+      return value === null ? undefined : inside(value as object, depth)
   }
 }
 
 const at = (what: string, help: string): Refusal => ({ path: '', what, help })
 
 function inside(value: object, depth: number): Refusal | undefined {
-  if (depth >= DEEPEST) return at(`nested more than ${DEEPEST} deep (or contains itself)`, 'Send it flat, or an id of what is stored elsewhere')
+  if (depth >= DEEPEST)
+    return at(`nested more than ${DEEPEST} deep (or contains itself)`, 'Send it flat, or an id of what is stored elsewhere')
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const found = refusal(value[i], depth + 1)
@@ -46,29 +64,39 @@ function inside(value: object, depth: number): Refusal | undefined {
   }
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(value, prototype)) return instance(value)
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return at('an object with toJSON()', 'Send what toJSON() gives')
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
+    return at('an object with toJSON()', 'Send what toJSON() gives')
   for (const key in value) {
     const item = (value as Record<string, unknown>)[key]
-    if (item === undefined) continue                       // JSON leaves it out, and reading it gives undefined again
+    if (item === undefined) continue // JSON leaves it out, and reading it gives undefined again
     const found = refusal(item, depth + 1)
-    if (found) return { ...found, path: `${/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`}${found.path}` }
+    if (found)
+      return { ...found, path: `${/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`}${found.path}` }
   }
   return undefined
 }
 
 /** A plain object of another realm (a vm context: jest): its prototype is that realm's Object.prototype. */
 const isForeignPlain = (value: object, prototype: object) =>
-  Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty') && Object.prototype.toString.call(value) === '[object Object]'
+  Object.getPrototypeOf(prototype) === null &&
+  Object.hasOwn(prototype, 'hasOwnProperty') &&
+  Object.prototype.toString.call(value) === '[object Object]'
 
 const FIXES: Readonly<Record<string, string>> = {
-  Date: 'Send date.toISOString() or date.getTime()', Map: 'Send [...map]', Set: 'Send [...set]', RegExp: 'Send regexp.source',
-  Error: 'Send { name, message }', Promise: 'Await it first', URL: 'Send url.href',
+  Date: 'Send date.toISOString() or date.getTime()',
+  Map: 'Send [...map]',
+  Set: 'Send [...set]',
+  RegExp: 'Send regexp.source',
+  Error: 'Send { name, message }',
+  Promise: 'Await it first',
+  URL: 'Send url.href',
 }
 
 function instance(value: object): Refusal {
   const name = Object.prototype.toString.call(value).slice(8, -1)
   const called = name === 'Object' ? className(value) : name
-  if (ArrayBuffer.isView(value) || name === 'ArrayBuffer') return at(`a ${called}`, "Send Buffer.from(bytes).toString('base64'), or store the bytes and send where they are")
+  if (ArrayBuffer.isView(value) || name === 'ArrayBuffer')
+    return at(`a ${called}`, "Send Buffer.from(bytes).toString('base64'), or store the bytes and send where they are")
   return at(`a ${called}`, FIXES[called] ?? 'Send a plain object with its fields: { ...value }')
 }
 

@@ -1,16 +1,36 @@
 /** Every default of the core, once, with its unit and its reason. docs/defaults.md is printed from this table and from the middleware's options. */
 
-export interface Default { readonly value: number, readonly unit: 'ms' | 'bytes' | 'messages' | 'runs' | 'deliveries', readonly of: string, readonly why: string }
+export interface Default {
+  readonly value: number
+  readonly unit: 'ms' | 'bytes' | 'messages' | 'runs' | 'deliveries'
+  readonly of: string
+  readonly why: string
+}
 const row = (value: number, unit: Default['unit'], of: string, why: string): Default => ({ value, unit, of, why })
 
 export const DEFAULTS = {
   sendTimeout: row(5_000, 'ms', 'greenroom({ sendTimeout })', 'a web handler that waits longer has lost its caller'),
-  maxPending: row(10_000, 'messages', 'greenroom({ maxPending })', 'sends that may wait for a broker that does not answer; bounds memory'),
+  maxPending: row(
+    10_000,
+    'messages',
+    'greenroom({ maxPending })',
+    'sends that may wait for a broker that does not answer; bounds memory',
+  ),
   maxBytes: row(1_048_576, 'bytes', 'greenroom({ maxBytes })', 'a queue slows down when its messages are large'),
-  concurrency: row(10, 'runs', 'app.work({ concurrency })', 'handlers mostly wait for the network; those that compute want fewer'),
+  concurrency: row(
+    10,
+    'runs',
+    'app.work({ concurrency })',
+    'handlers mostly wait for the network; those that compute want fewer',
+  ),
   lease: row(30_000, 'ms', 'app.work({ lease })', 'how long the messages of a worker that froze stay away; renewed long before'),
   grace: row(25_000, 'ms', 'app.work({ grace })', 'a container is killed 30 s after SIGTERM by default'),
-  abortGrace: row(5_000, 'ms', 'app.work({ abortGrace })', 'how long a handler may go on after its signal was aborted, before its message is settled without it'),
+  abortGrace: row(
+    5_000,
+    'ms',
+    'app.work({ abortGrace })',
+    'how long a handler may go on after its signal was aborted, before its message is settled without it',
+  ),
   maxDeliveries: row(5, 'deliveries', 'app.work({ maxDeliveries })', 'a message that killed five workers will kill the sixth'),
   hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
 } as const satisfies Record<string, Default>

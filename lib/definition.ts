@@ -36,11 +36,18 @@ export interface Definition {
 
 /** Marks a sender with the name and queue that it sends to, so that options such as `onSuccess` can take an actor. */
 export const TARGET = Symbol.for('greenroom/target')
-export interface Target { readonly actor: string, readonly queue: string }
+export interface Target {
+  readonly actor: string
+  readonly queue: string
+}
 export const targetOf = (value: unknown): Target | undefined =>
-  typeof value === 'function' || (typeof value === 'object' && value !== null) ? (value as { [TARGET]?: Target })[TARGET] : undefined
+  typeof value === 'function' || (typeof value === 'object' && value !== null)
+    ? (value as { [TARGET]?: Target })[TARGET]
+    : undefined
 
-export interface DefineOptions { readonly [name: string]: unknown }
+export interface DefineOptions {
+  readonly [name: string]: unknown
+}
 
 /** Which middleware would bring an option, for errors: `{ rateLimit: 'rateLimit(limiter)' }`. */
 export type Hints = Readonly<Record<string, string>>
@@ -48,15 +55,31 @@ export type Hints = Readonly<Record<string, string>>
 /**
  * @throws {GreenroomError} `ACTOR_INVALID`, `ACTOR_ANONYMOUS`, `NAME_INVALID`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `DURATION_INVALID`, `SCHEMA_INVALID`
  */
-export function define(table: OptionTable, defaults: ResolvedOptions, hints: Hints, handler: unknown, given: DefineOptions, log: Logger): Definition {
-  if (typeof handler !== 'function') throw new GreenroomError('ACTOR_INVALID', `An actor needs a function, not ${shown(handler)}`, { help: "Write app.actor(async url => { … }, { name: 'resize' })" })
+export function define(
+  table: OptionTable,
+  defaults: ResolvedOptions,
+  hints: Hints,
+  handler: unknown,
+  given: DefineOptions,
+  log: Logger,
+): Definition {
+  if (typeof handler !== 'function')
+    throw new GreenroomError('ACTOR_INVALID', `An actor needs a function, not ${shown(handler)}`, {
+      help: "Write app.actor(async url => { … }, { name: 'resize' })",
+    })
   const name = actorName(handler as Handler, given['name'])
   checkOptions(table, hints, given, ACTOR_OPTIONS, `the actor ${name}`, 'actor')
-  if (name.length <= 2) log.warn({ actor: name }, 'a very short name: if a bundler made it, it changes with the next build; give { name }')
+  if (name.length <= 2)
+    log.warn({ actor: name }, 'a very short name: if a bundler made it, it changes with the next build; give { name }')
   const { input, priority } = given
-  if (input !== undefined && !isSchema(input)) throw new GreenroomError('SCHEMA_INVALID', `input of ${name} is not a Standard Schema`, { help: 'Give a schema of zod, valibot, arktype or another library with "~standard"' })
+  if (input !== undefined && !isSchema(input))
+    throw new GreenroomError('SCHEMA_INVALID', `input of ${name} is not a Standard Schema`, {
+      help: 'Give a schema of zod, valibot, arktype or another library with "~standard"',
+    })
   return {
-    name, handler: handler as Handler, file: callerFile(),
+    name,
+    handler: handler as Handler,
+    file: callerFile(),
     queue: checkName(given['queue'] ?? DEFAULT_QUEUE, 'queue'),
     priority: priority === undefined ? 'normal' : checkPriority(priority),
     options: resolve(table, defaults, given, 'actor'),
@@ -67,24 +90,46 @@ export function define(table: OptionTable, defaults: ResolvedOptions, hints: Hin
 function actorName(handler: Handler, given: unknown): string {
   const name = given ?? handler.name
   if (name !== '') return checkName(name, 'actor')
-  throw new GreenroomError('ACTOR_ANONYMOUS', 'An actor has no name', { help: "The function is anonymous: name it in the options, app.actor(async () => { … }, { name: 'resize' })" })
+  throw new GreenroomError('ACTOR_ANONYMOUS', 'An actor has no name', {
+    help: "The function is anonymous: name it in the options, app.actor(async () => { … }, { name: 'resize' })",
+  })
 }
 
 export function checkPriority(value: unknown): Priority {
   if (PRIORITIES.includes(value as Priority)) return value as Priority
-  throw new GreenroomError('OPTION_INVALID', `priority cannot be ${shown(value)}`, { help: `It is one of ${listed(PRIORITIES.map(word => `'${word}'`))}` })
+  throw new GreenroomError('OPTION_INVALID', `priority cannot be ${shown(value)}`, {
+    help: `It is one of ${listed(PRIORITIES.map(word => `'${word}'`))}`,
+  })
 }
 
 /** @throws {GreenroomError} `OPTION_UNKNOWN` with the nearest option, or the middleware that would bring it */
-export function checkOptions(table: OptionTable, hints: Hints, given: object, own: ReadonlySet<string>, on: string, level: 'actor' | 'message'): void {
+export function checkOptions(
+  table: OptionTable,
+  hints: Hints,
+  given: object,
+  own: ReadonlySet<string>,
+  on: string,
+  level: 'actor' | 'message',
+): void {
   for (const name of Object.keys(given)) {
     const declared = table.get(name)?.option
     if (own.has(name) || (declared && (level === 'actor' || declared.perMessage))) continue
-    if (declared) throw new GreenroomError('OPTION_UNKNOWN', `${name} is not an option per message`, { help: 'Give it to actor(), or declare it with perMessage()' })
-    const known = [...own, ...[...table].filter(([, { option }]) => level === 'actor' || option.perMessage).map(([known]) => known)]
-    const near = nearest(name, known), bring = Object.hasOwn(hints, name) ? hints[name] : undefined
+    if (declared)
+      throw new GreenroomError('OPTION_UNKNOWN', `${name} is not an option per message`, {
+        help: 'Give it to actor(), or declare it with perMessage()',
+      })
+    const known = [
+      ...own,
+      ...[...table].filter(([, { option }]) => level === 'actor' || option.perMessage).map(([known]) => known),
+    ]
+    const near = nearest(name, known),
+      bring = Object.hasOwn(hints, name) ? hints[name] : undefined
     throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} on ${on}`, {
-      help: bring ? `Add ${bring} to the app's middleware` : near ? `Did you mean ${near}?` : `Known are ${listed(known)}; others come with a middleware`,
+      help: bring
+        ? `Add ${bring} to the app's middleware`
+        : near
+          ? `Did you mean ${near}?`
+          : `Known are ${listed(known)}; others come with a middleware`,
     })
   }
 }
@@ -92,6 +137,15 @@ export function checkOptions(table: OptionTable, hints: Hints, given: object, ow
 /** The file that called `actor()`: the first frame outside this library. */
 function callerFile(): string {
   const frames = (new Error().stack ?? '').split('\n').slice(1)
-  const outside = frames.find(frame => !frame.includes('/lib/definition.') && !frame.includes('/lib/app.') && !/[\\/]greenroom[\\/]dist[\\/]/.test(frame) && !/[\\/]index\.[cm]?[jt]s:/.test(frame)) ?? frames.at(-1) ?? ''
+  const outside =
+    frames.find(
+      frame =>
+        !frame.includes('/lib/definition.') &&
+        !frame.includes('/lib/app.') &&
+        !/[\\/]greenroom[\\/]dist[\\/]/.test(frame) &&
+        !/[\\/]index\.[cm]?[jt]s:/.test(frame),
+    ) ??
+    frames.at(-1) ??
+    ''
   return /\(?((?:file:\/\/)?[^()\s]+):\d+:\d+\)?$/.exec(outside)?.[1] ?? 'unknown file'
 }

@@ -4,7 +4,8 @@
 const FARTHEST = 3
 
 export function nearest(word: string, known: Iterable<string>): string | undefined {
-  let best: string | undefined, least = FARTHEST + 1
+  let best: string | undefined,
+    least = FARTHEST + 1
   for (const candidate of known) {
     const steps = distance(word.toLowerCase(), candidate.toLowerCase())
     if (steps < least && steps < candidate.length) [best, least] = [candidate, steps]
@@ -14,11 +15,13 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 
 /** Levenshtein's distance, one row at a time. Words are short: they are cut at 64. */
 function distance(a: string, b: string): number {
-  const from = a.slice(0, 64), to = b.slice(0, 64)
+  const from = a.slice(0, 64),
+    to = b.slice(0, 64)
   let row = Array.from({ length: to.length + 1 }, (_, i) => i)
   for (let i = 1; i <= from.length; i++) {
     const next = [i]
-    for (let j = 1; j <= to.length; j++) next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1))
+    for (let j = 1; j <= to.length; j++)
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1))
     row = next
   }
   return row[to.length]!

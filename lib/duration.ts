@@ -32,7 +32,8 @@ function textMs(text: string): number {
 
 /** Milliseconds as people write them, for messages and logs: `1500` is `1.5s`. */
 export function shortDuration(ms: number): string {
-  for (const unit of ['d', 'h', 'm', 's'] as const) if (ms >= UNITS[unit]) return `${Math.round(ms / UNITS[unit] * 10) / 10}${unit}`
+  for (const unit of ['d', 'h', 'm', 's'] as const)
+    if (ms >= UNITS[unit]) return `${Math.round((ms / UNITS[unit]) * 10) / 10}${unit}`
   return `${Math.round(ms)}ms`
 }
 

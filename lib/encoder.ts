@@ -53,33 +53,48 @@ function wireOptions({ options }: Message): string {
   return JSON.stringify(wire)
 }
 
-const tooLarge = (message: Message, bytes: number, maxBytes: number) => new GreenroomError('BODY_TOO_LARGE', `The message for ${message.actor} has ${bytes} bytes; the limit is ${maxBytes}`, {
-  help: 'Store the data elsewhere and send where it is, or raise maxBytes', details: { bytes, maxBytes },
-})
+const tooLarge = (message: Message, bytes: number, maxBytes: number) =>
+  new GreenroomError('BODY_TOO_LARGE', `The message for ${message.actor} has ${bytes} bytes; the limit is ${maxBytes}`, {
+    help: 'Store the data elsewhere and send where it is, or raise maxBytes',
+    details: { bytes, maxBytes },
+  })
 
-const undecodable = (reason: string, cause?: unknown) => new GreenroomError('BODY_UNDECODABLE', `Not a message: ${reason}`, {
-  help: 'It is kept as a dead letter with its bytes; look at what else writes to this queue', ...(cause === undefined ? {} : { cause }), details: { reason },
-})
+const undecodable = (reason: string, cause?: unknown) =>
+  new GreenroomError('BODY_UNDECODABLE', `Not a message: ${reason}`, {
+    help: 'It is kept as a dead letter with its bytes; look at what else writes to this queue',
+    ...(cause === undefined ? {} : { cause }),
+    details: { reason },
+  })
 
 /** Counts depth and nodes on the raw bytes: JSON.parse accepts 200,000 nested arrays, and whoever walks the value then overflows. */
 function scan(body: Uint8Array): void {
-  let depth = 0, nodes = 0, i = 0
+  let depth = 0,
+    nodes = 0,
+    i = 0
   const end = body.length
   while (i < end) {
     const byte = body[i]!
-    if (byte === 0x22) {                                   // a string: on to its closing quote
+    if (byte === 0x22) {
+      // a string: on to its closing quote
       for (i++; i < end && body[i] !== 0x22; i++) if (body[i] === 0x5c) i++
-    } else if ((byte | 0x20) === 0x7b) {                   // [ or {
+    } else if ((byte | 0x20) === 0x7b) {
+      // [ or {
       if (++depth > DEEPEST) throw undecodable(`nested more than ${DEEPEST} deep`)
       if (++nodes > MAX_NODES) throw undecodable(`more than ${MAX_NODES} arrays and objects`)
-    } else if ((byte | 0x20) === 0x7d) depth--             // ] or }
+    } else if ((byte | 0x20) === 0x7d) depth-- // ] or }
     i++
   }
 }
 
 function parse(text: string): unknown {
-  try { return JSON.parse(text) } catch (error) {
-    try { return parsePythonJson(text) } catch { throw undecodable('not JSON', error) }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    try {
+      return parsePythonJson(text)
+    } catch {
+      throw undecodable('not JSON', error)
+    }
   }
 }
 
@@ -98,7 +113,7 @@ function fields(value: unknown): Message {
   if (!isPlainRecord(options)) throw undecodable('options is not an object')
   if (typeof id !== 'string' || id.length > 256) throw undecodable('message_id is not a short text')
   if (typeof timestamp !== 'number' || !Number.isFinite(timestamp)) throw undecodable('message_timestamp is not a number')
-  const named = kwargs !== undefined && Object.keys(kwargs).length > 0      // Python's keyword arguments arrive as one last object
+  const named = kwargs !== undefined && Object.keys(kwargs).length > 0 // Python's keyword arguments arrive as one last object
   return { id, queue, actor, args: named ? [...args, kwargs] : args, options: codeOptions(options), timestamp }
 }
 

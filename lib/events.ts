@@ -10,19 +10,25 @@ import type { Outcome } from './outcome.ts'
 
 export interface Events {
   /** A message was stored, or skipped or recognised as a duplicate. */
-  sent: { readonly message: Message, readonly stored: boolean, readonly by?: string }
+  sent: { readonly message: Message; readonly stored: boolean; readonly by?: string }
   /** A run begins. */
-  started: { readonly message: Message, readonly attempt: number, readonly deliveries: number }
+  started: { readonly message: Message; readonly attempt: number; readonly deliveries: number }
   /** A run ended and the broker was told. `settled` is 'lost' when the lease was gone: the message runs again elsewhere. */
-  settled: { readonly message: Message, readonly outcome: Outcome, readonly attempt: number, readonly ms: number, readonly settled: 'ok' | 'lost' }
+  settled: {
+    readonly message: Message
+    readonly outcome: Outcome
+    readonly attempt: number
+    readonly ms: number
+    readonly settled: 'ok' | 'lost'
+  }
   /** A body could not be decoded and became a dead letter. */
-  rejected: { readonly id: string, readonly queue: string, readonly reason: string }
+  rejected: { readonly id: string; readonly queue: string; readonly reason: string }
   /** A handler did not end within the grace after its signal was aborted. It was settled, and goes on running. */
-  stuck: { readonly message: Message, readonly reason: string, readonly stuck: number }
+  stuck: { readonly message: Message; readonly reason: string; readonly stuck: number }
   /** A worker begins to stop: nothing new is started. */
-  stopping: { readonly running: number, readonly graceMs: number }
+  stopping: { readonly running: number; readonly graceMs: number }
   /** Something is wrong that no caller can be told: the broker is away, a settlement failed, a middleware threw. */
-  trouble: { readonly what: string, readonly error: unknown }
+  trouble: { readonly what: string; readonly error: unknown }
 }
 export type EventKind = keyof Events
 const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'stopping', 'trouble']
@@ -32,20 +38,34 @@ export interface EventStream {
   emit<K extends EventKind>(kind: K, event: Events[K]): void
 }
 
-type Observer = { readonly name: string, readonly on?: { readonly [K in EventKind]?: (event: Events[K]) => void } | undefined }
+type Observer = { readonly name: string; readonly on?: { readonly [K in EventKind]?: (event: Events[K]) => void } | undefined }
 
 /** @param observers middleware with `on`; a throw of theirs is logged by name and changes nothing */
 export function eventStream(observers: readonly Observer[], log: Logger): EventStream {
-  const kinds = new Map(KINDS.map(kind => [kind, {
-    channel: channel(`greenroom:${kind}`),
-    listeners: observers.flatMap(({ name, on }) => on?.[kind] ? [{ name, listen: on[kind] as (event: unknown) => void }] : []),
-  }]))
+  const kinds = new Map(
+    KINDS.map(kind => [
+      kind,
+      {
+        channel: channel(`greenroom:${kind}`),
+        listeners: observers.flatMap(({ name, on }) =>
+          on?.[kind] ? [{ name, listen: on[kind] as (event: unknown) => void }] : [],
+        ),
+      },
+    ]),
+  )
   return {
-    watched: kind => { const { channel, listeners } = kinds.get(kind)!; return listeners.length > 0 || channel.hasSubscribers },
+    watched: kind => {
+      const { channel, listeners } = kinds.get(kind)!
+      return listeners.length > 0 || channel.hasSubscribers
+    },
     emit(kind, event) {
       const { channel, listeners } = kinds.get(kind)!
       for (const { name, listen } of listeners) {
-        try { listen(event) } catch (error) { log.error({ middleware: name, event: kind, err: error }, 'an observer threw') }
+        try {
+          listen(event)
+        } catch (error) {
+          log.error({ middleware: name, event: kind, err: error }, 'an observer threw')
+        }
       }
       if (channel.hasSubscribers) channel.publish(event)
     },

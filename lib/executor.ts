@@ -29,7 +29,10 @@ export interface ExecutorParts {
 }
 
 /** What to tell the broker, and what to tell observers once it answered. */
-export interface Executed { readonly settlement: Settlement, told(settled: Settled | undefined): void }
+export interface Executed {
+  readonly settlement: Settlement
+  told(settled: Settled | undefined): void
+}
 
 export interface Executor {
   execute(delivery: Delivery): Promise<Executed>
@@ -40,7 +43,12 @@ export interface Executor {
   endHung(now: number, timeoutMs: number): void
 }
 
-interface Active { readonly run: Run, readonly finish: (outcome: Outcome) => void, moves: number, since: number }
+interface Active {
+  readonly run: Run
+  readonly finish: (outcome: Outcome) => void
+  moves: number
+  since: number
+}
 
 export function createExecutor({ live, encoder, table, defaults, definitions, process, toSending }: ExecutorParts): Executor {
   const { events, services, clock, broker } = live
@@ -52,25 +60,43 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
     try {
       run = toRun(envelope, deliveries)
     } catch (error) {
-      const reason = error instanceof GreenroomError && error.code === 'BODY_UNDECODABLE' ? `undecodable: ${String(error.details?.['reason'])}` : `invalid options: ${failureOf(error).message}`
-      return { settlement: settlementOf(token, { kind: 'dead', reason, error }, []), told: () => events.emit('rejected', { id: envelope.id, queue: envelope.queue, reason }) }
+      const reason =
+        error instanceof GreenroomError && error.code === 'BODY_UNDECODABLE'
+          ? `undecodable: ${String(error.details?.['reason'])}`
+          : `invalid options: ${failureOf(error).message}`
+      return {
+        settlement: settlementOf(token, { kind: 'dead', reason, error }, []),
+        told: () => events.emit('rejected', { id: envelope.id, queue: envelope.queue, reason }),
+      }
     }
     if (events.watched('started')) events.emit('started', { message: run.message, attempt: run.attempt, deliveries })
     const start = clock.monotonic()
-    let outcome = await runOnce(token, run), then: readonly Envelope[] = []
+    let outcome = await runOnce(token, run),
+      then: readonly Envelope[] = []
     if (outcome.kind === 'failed' && outcome.error instanceof GreenroomError && outcome.error.code === 'MIDDLEWARE_FAILED') {
       events.emit('trouble', { what: outcome.error.message, error: outcome.error })
       run.log.error({ err: outcome.error }, 'a middleware failed; the message is tried again')
       outcome = rescue(outcome.error, run)
     }
     if ((outcome.kind === 'done' || outcome.kind === 'dead') && outcome.then && outcome.then.length > 0) {
-      try { then = await followUps(run.message, outcome.then) } catch (error) { outcome = rescue(error, run) }
+      try {
+        then = await followUps(run.message, outcome.then)
+      } catch (error) {
+        outcome = rescue(error, run)
+      }
     }
     const settled = outcome
     return {
       settlement: settlementOf(token, outcome, then),
       told(answer) {
-        if (answer && events.watched('settled')) events.emit('settled', { message: run.message, outcome: settled, attempt: run.attempt, ms: clock.monotonic() - start, settled: answer })
+        if (answer && events.watched('settled'))
+          events.emit('settled', {
+            message: run.message,
+            outcome: settled,
+            attempt: run.attempt,
+            ms: clock.monotonic() - start,
+            settled: answer,
+          })
       },
     }
   }
@@ -80,14 +106,18 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
   function toRun(envelope: Envelope, deliveries: number): Run {
     const body = encoder.decode(envelope.body)
     // What travels in the clear is what counts: a revived dead letter may be in another queue than its body says.
-    const message: Message = body.id === envelope.id && body.queue === envelope.queue ? body : { ...body, id: envelope.id, queue: envelope.queue }
+    const message: Message =
+      body.id === envelope.id && body.queue === envelope.queue ? body : { ...body, id: envelope.id, queue: envelope.queue }
     const options = resolve(table, definitions.get(message.actor)?.options ?? defaults, message.options, 'message')
     return new Run(message, envelope.attempt, deliveries, options, services)
   }
 
   function runOnce(token: string, run: Run): Promise<Outcome> {
     return new Promise(resolve => {
-      const finish = (outcome: Outcome) => { active.delete(token); resolve(outcome) }
+      const finish = (outcome: Outcome) => {
+        active.delete(token)
+        resolve(outcome)
+      }
       active.set(token, { run, finish, moves: -1, since: 0 })
       void process(run).then(finish)
     })
@@ -95,7 +125,9 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
 
   /** Follow-ups as envelopes, through the send chain, before the settlement is queued. Throws when one cannot be sent. */
   async function followUps(parent: Message, messages: readonly Message[]): Promise<readonly Envelope[]> {
-    const batch = messages.map((message, n) => toSending(hasGeneratedId(message) ? { ...message, id: derivedId(parent.id, n) } : message))
+    const batch = messages.map((message, n) =>
+      toSending(hasGeneratedId(message) ? { ...message, id: derivedId(parent.id, n) } : message),
+    )
     const envelopes = await live.prepare(batch)
     if (broker.capabilities.atomicThen === 'always' || envelopes.length === 0) return envelopes
     for (const pushed of await broker.push(envelopes)) if (pushed instanceof GreenroomError) throw pushed
@@ -109,13 +141,21 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
       item?.run.abort(reason)
       return item !== undefined
     },
-    abortAll(reason) { for (const { run } of active.values()) run.abort(reason) },
+    abortAll(reason) {
+      for (const { run } of active.values()) run.abort(reason)
+    },
     endHung(now, timeoutMs) {
       for (const item of active.values()) {
         const { run, finish, moves, since } = item
-        if (run.at === undefined || run.moves !== moves) { item.moves = run.moves; item.since = now } else if (now - since > timeoutMs) {
-          run.abort('lease lost')                          // whatever still runs below is no longer waited for
-          finish({ kind: 'failed', error: misuse(run.at, `did not go on for ${timeoutMs} ms around a run`, 'Give its own I/O a shorter deadline') })
+        if (run.at === undefined || run.moves !== moves) {
+          item.moves = run.moves
+          item.since = now
+        } else if (now - since > timeoutMs) {
+          run.abort('lease lost') // whatever still runs below is no longer waited for
+          finish({
+            kind: 'failed',
+            error: misuse(run.at, `did not go on for ${timeoutMs} ms around a run`, 'Give its own I/O a shorter deadline'),
+          })
         }
       }
     },

@@ -35,7 +35,11 @@ export const isGiveUp = (error: unknown): boolean => read(error, GIVE_UP) === tr
 /** Anything may have been thrown: a proxy that throws, a frozen object, nothing. */
 function read(value: unknown, key: PropertyKey): unknown {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
-  try { return (value as Record<PropertyKey, unknown>)[key] } catch { return undefined }
+  try {
+    return (value as Record<PropertyKey, unknown>)[key]
+  } catch {
+    return undefined
+  }
 }
 
 /** An error as data: what a dead letter keeps and what callbacks are given. */
@@ -58,8 +62,11 @@ export function failureOf(error: unknown, depth = 0): Failure {
     const value = read(error, key)
     return typeof value === 'string' || typeof value === 'number' ? `${value}`.slice(0, longest) : undefined
   }
-  if (typeof error !== 'object' || error === null) return { type: typeof error, message: `${String(error)}`.slice(0, LONGEST_MESSAGE) }
-  const code = text('code', 128), stack = text('stack', LONGEST_STACK), cause = read(error, 'cause')
+  if (typeof error !== 'object' || error === null)
+    return { type: typeof error, message: `${String(error)}`.slice(0, LONGEST_MESSAGE) }
+  const code = text('code', 128),
+    stack = text('stack', LONGEST_STACK),
+    cause = read(error, 'cause')
   return {
     type: text('name', 128) ?? 'Error',
     message: text('message', LONGEST_MESSAGE) ?? 'something without a message was thrown',
@@ -74,5 +81,9 @@ export const encodeFailure = (error: unknown): Uint8Array => Buffer.from(JSON.st
 /** The failure that a dead letter keeps; undefined when the bytes are not one. */
 export function decodeFailure(bytes: Uint8Array | undefined): Failure | undefined {
   if (!bytes) return undefined
-  try { return JSON.parse(Buffer.from(bytes).toString()) as Failure } catch { return undefined }
+  try {
+    return JSON.parse(Buffer.from(bytes).toString()) as Failure
+  } catch {
+    return undefined
+  }
 }

@@ -4,7 +4,13 @@ import type { Place } from './broker.ts'
 import { GreenroomError } from './errors.ts'
 import type { Live } from './live.ts'
 
-const STATES: Readonly<Record<Place, State>> = { ready: 'waiting', suspect: 'waiting', delayed: 'delayed', leased: 'running', dead: 'dead' }
+const STATES: Readonly<Record<Place, State>> = {
+  ready: 'waiting',
+  suspect: 'waiting',
+  delayed: 'delayed',
+  leased: 'running',
+  dead: 'dead',
+}
 
 export class Handle implements Base {
   readonly id: string
@@ -12,7 +18,12 @@ export class Handle implements Base {
   readonly by?: string
   readonly #live: () => Promise<Live>
   readonly #queue: string | undefined
-  constructor(id: string, queue: string | undefined, live: () => Promise<Live>, { stored, by }: { readonly stored: boolean, readonly by?: string } = { stored: true }) {
+  constructor(
+    id: string,
+    queue: string | undefined,
+    live: () => Promise<Live>,
+    { stored, by }: { readonly stored: boolean; readonly by?: string } = { stored: true },
+  ) {
     this.id = id
     this.stored = stored
     if (by !== undefined) this.by = by
@@ -21,7 +32,10 @@ export class Handle implements Base {
   }
   async state(): Promise<State> {
     const { broker } = await this.#live()
-    if (!broker.inspector || !broker.capabilities.peek) throw new GreenroomError('BROKER_UNSUPPORTED', `${broker.name} cannot look a message up`, { help: 'Compose results(), which keeps the state in a store' })
+    if (!broker.inspector || !broker.capabilities.peek)
+      throw new GreenroomError('BROKER_UNSUPPORTED', `${broker.name} cannot look a message up`, {
+        help: 'Compose results(), which keeps the state in a store',
+      })
     const entry = await broker.inspector.find(this.id, this.#queue)
     return entry ? STATES[entry.place] : 'unknown'
   }

@@ -35,7 +35,10 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   let stuck = 0
 
   const process: Process = async run => {
-    const { message: { actor, args }, deliveries } = run
+    const {
+      message: { actor, args },
+      deliveries,
+    } = run
     if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
     if (run.reason) return interrupted(run.reason, actor)
     const definition = definitions.get(actor)
@@ -51,7 +54,9 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   function execute(run: Run, handler: NonNullable<Definition['handler']>, args: readonly unknown[]): Promise<Outcome> {
     run.move(undefined)
     return new Promise(resolve => {
-      let ended = false, left = false, grace: Timer | undefined
+      let ended = false,
+        left = false,
+        grace: Timer | undefined
       const finish = (outcome: Outcome) => {
         ended = true
         run.onAbort = undefined
@@ -59,25 +64,40 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
         if (left) stuck--
         resolve(outcome)
       }
-      run.onAbort = reason => { grace = clock.after(abortGraceMs, () => {
-        if (ended) return
-        left = true
-        stuck++
-        if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
-        run.log.warn({ reason, stuck }, `the handler went on for ${shortDuration(abortGraceMs)} after its signal was aborted; its message is settled without it`)
-        resolve(interrupted(reason, run.message.actor))
-      }, { ref: false }) }
+      run.onAbort = reason => {
+        grace = clock.after(
+          abortGraceMs,
+          () => {
+            if (ended) return
+            left = true
+            stuck++
+            if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
+            run.log.warn(
+              { reason, stuck },
+              `the handler went on for ${shortDuration(abortGraceMs)} after its signal was aborted; its message is settled without it`,
+            )
+            resolve(interrupted(reason, run.message.actor))
+          },
+          { ref: false },
+        )
+      }
       call(run, handler, args).then(
         result => finish({ kind: 'done', result, ...(run.followUps && { then: run.followUps }) }),
         error => finish(failedOutcome(run, error)),
       )
     })
   }
-  return { process, get stuck() { return stuck } }
+  return {
+    process,
+    get stuck() {
+      return stuck
+    },
+  }
 }
 
 /** `async`: a throw of a handler that is not asynchronous is a rejection too. */
-const call = async (run: Run, handler: NonNullable<Definition['handler']>, args: readonly unknown[]): Promise<unknown> => shared.runs.run(run, handler, ...args)
+const call = async (run: Run, handler: NonNullable<Definition['handler']>, args: readonly unknown[]): Promise<unknown> =>
+  shared.runs.run(run, handler, ...args)
 
 /** A throw after an abort is put down to the abort, unless it says what it wants. */
 function failedOutcome(run: Run, error: unknown): Outcome {
@@ -92,14 +112,22 @@ const MOST_NAMES = 1_000
 function unknownActors(clock: Clock): (actor: string) => Outcome {
   const firstMet = new Map<string, number>()
   return actor => {
-    const now = clock.monotonic(), since = firstMet.get(actor) ?? now
+    const now = clock.monotonic(),
+      since = firstMet.get(actor) ?? now
     if (!firstMet.has(actor)) {
       if (firstMet.size >= MOST_NAMES) firstMet.delete(firstMet.keys().next().value!)
       firstMet.set(actor, now)
     }
     const elapsed = now - since
-    if (elapsed < UNKNOWN_ACTOR_MS) return { kind: 'release', afterMs: Math.min(UNKNOWN_MAX_MS, Math.max(UNKNOWN_MIN_MS, elapsed)), reason: `unknown actor ${actor}` }
-    const error = new GreenroomError('ACTOR_UNKNOWN', `No actor ${JSON.stringify(actor)} in this worker`, { help: 'Import the module that defines it before work(), or give its queue to the workers that have it' })
+    if (elapsed < UNKNOWN_ACTOR_MS)
+      return {
+        kind: 'release',
+        afterMs: Math.min(UNKNOWN_MAX_MS, Math.max(UNKNOWN_MIN_MS, elapsed)),
+        reason: `unknown actor ${actor}`,
+      }
+    const error = new GreenroomError('ACTOR_UNKNOWN', `No actor ${JSON.stringify(actor)} in this worker`, {
+      help: 'Import the module that defines it before work(), or give its queue to the workers that have it',
+    })
     return { kind: 'dead', reason: `unknown actor: not met here for ${shortDuration(UNKNOWN_ACTOR_MS)}`, error }
   }
 }

@@ -20,7 +20,7 @@ export interface World {
   readonly random: () => number
   readonly newId: () => string
   /** Opens, or finds, the broker, and says how to let go of it. */
-  connect(): Promise<{ readonly broker: Broker, readonly store?: Store, release(): Promise<void> }>
+  connect(): Promise<{ readonly broker: Broker; readonly store?: Store; release(): Promise<void> }>
 }
 
 export interface Live {
@@ -58,22 +58,44 @@ export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxP
   const disposals: AsyncDisposable[] = []
   const closeAll = async () => {
     const errors: unknown[] = []
-    const attempt = async (closing: PromiseLike<void>) => { try { await closing } catch (error) { errors.push(error) } }
+    const attempt = async (closing: PromiseLike<void>) => {
+      try {
+        await closing
+      } catch (error) {
+        errors.push(error)
+      }
+    }
     for (const disposal of disposals.splice(0).reverse()) await attempt(disposal[Symbol.asyncDispose]())
     await attempt(release())
-    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} resources failed to close`)
+    if (errors.length > 0)
+      throw errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} resources failed to close`)
   }
   const services: Services = {
-    clock, random, newId, log,
-    get store() { return store ?? missingStore(broker) },
+    clock,
+    random,
+    newId,
+    log,
+    get store() {
+      return store ?? missingStore(broker)
+    },
     push: async batch => (await storeAll(batch.map(toSending))).map(pushedOf),
   }
   const events = eventStream(chain, log)
   const sendChain = composeSend(chain, services, clock, sendTimeoutMs)
   const pusher = createPusher({ broker, sendChain, encoder, events, clock, sendTimeoutMs, maxPending })
-  const storeAll = (batch: readonly Sending[]) => Promise.all(batch.map(sending => new Promise<Verdict>(resolve => {
-    try { pusher.submit(sending, encoder.encode(sending.message), resolve) } catch (failed) { resolve({ failed }) }
-  })))
+  const storeAll = (batch: readonly Sending[]) =>
+    Promise.all(
+      batch.map(
+        sending =>
+          new Promise<Verdict>(resolve => {
+            try {
+              pusher.submit(sending, encoder.encode(sending.message), resolve)
+            } catch (failed) {
+              resolve({ failed })
+            }
+          }),
+      ),
+    )
   const prepare: Live['prepare'] = async batch => {
     const passed = sendChain ? await sendChain(batch) : batch.map(sending => ({ sending }))
     return passed.flatMap(item => {
@@ -91,17 +113,41 @@ export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxP
     await closeAll().catch((also: unknown) => log.error({ err: also }, 'a resource failed to close'))
     throw error
   }
-  return { broker, clock, random, newId, services, events, pusher, prepare, store: storeAll, close: async () => { await pusher.idle(); await closeAll() } }
+  return {
+    broker,
+    clock,
+    random,
+    newId,
+    services,
+    events,
+    pusher,
+    prepare,
+    store: storeAll,
+    close: async () => {
+      await pusher.idle()
+      await closeAll()
+    },
+  }
 }
 
 async function withDeadline<T>(body: () => Promise<T>, name: string, clock: Clock): Promise<T> {
   const given = new AbortController()
   const late = sleep(clock, SETUP_TIMEOUT_MS, { signal: given.signal }).then(() => {
-    throw new GreenroomError('MIDDLEWARE_FAILED', `The middleware ${name} did not finish setup() within ${SETUP_TIMEOUT_MS} ms`, { help: 'Give its own I/O a shorter deadline', details: { middleware: name } })
+    throw new GreenroomError('MIDDLEWARE_FAILED', `The middleware ${name} did not finish setup() within ${SETUP_TIMEOUT_MS} ms`, {
+      help: 'Give its own I/O a shorter deadline',
+      details: { middleware: name },
+    })
   })
-  try { return await Promise.race([body(), late]) } finally { given.abort(); late.catch(() => {}) }
+  try {
+    return await Promise.race([body(), late])
+  } finally {
+    given.abort()
+    late.catch(() => {})
+  }
 }
 
 function missingStore(broker: Broker, by?: string): never {
-  throw new GreenroomError('STORE_MISSING', `${by ?? 'A middleware'} needs a store, and ${broker.name} has none`, { help: "Add greenroom({ store: 'redis://…' }) or 'file:…'" })
+  throw new GreenroomError('STORE_MISSING', `${by ?? 'A middleware'} needs a store, and ${broker.name} has none`, {
+    help: "Add greenroom({ store: 'redis://…' }) or 'file:…'",
+  })
 }

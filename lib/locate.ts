@@ -13,7 +13,8 @@ export type BrokerConfig = string | Broker | Readonly<Record<string, string | Br
 export const DEFAULT_BROKER = 'file:.greenroom'
 export const environmentOf = (env: NodeJS.ProcessEnv): string => env['GREENROOM_ENV'] ?? env['NODE_ENV'] ?? 'development'
 
-export const isBroker = (value: unknown): value is Broker => typeof (value as Partial<Broker> | null | undefined)?.consume === 'function'
+export const isBroker = (value: unknown): value is Broker =>
+  typeof (value as Partial<Broker> | null | undefined)?.consume === 'function'
 
 /**
  * The URL or broker that applies. A relative `file:` becomes absolute.
@@ -21,29 +22,50 @@ export const isBroker = (value: unknown): value is Broker => typeof (value as Pa
  */
 export function locateBroker(config: BrokerConfig | undefined, env: NodeJS.ProcessEnv, here: string): string | Broker {
   const environment = environmentOf(env)
-  const chosen = config === undefined ? env['GREENROOM_BROKER'] ?? unset(environment)
-    : typeof config === 'string' || isBroker(config) ? config : row(config, environment)
-  if (chosen === '') throw new GreenroomError('BROKER_NOT_SET', `The broker ${config === undefined ? 'in GREENROOM_BROKER' : 'given to greenroom()'} is empty`, { help: 'Give a URL, or leave it out. Is an environment variable missing?' })
+  const chosen =
+    config === undefined
+      ? (env['GREENROOM_BROKER'] ?? unset(environment))
+      : typeof config === 'string' || isBroker(config)
+        ? config
+        : row(config, environment)
+  if (chosen === '')
+    throw new GreenroomError(
+      'BROKER_NOT_SET',
+      `The broker ${config === undefined ? 'in GREENROOM_BROKER' : 'given to greenroom()'} is empty`,
+      { help: 'Give a URL, or leave it out. Is an environment variable missing?' },
+    )
   return typeof chosen === 'string' ? absolute(chosen, here) : chosen
 }
 
 function unset(environment: string): string {
   if (environment !== 'production') return DEFAULT_BROKER
-  throw new GreenroomError('BROKER_NOT_SET', 'No broker is set, and NODE_ENV is production', { help: "Set GREENROOM_BROKER or greenroom({ broker }); 'file:…' is fine on a single machine, but say so" })
+  throw new GreenroomError('BROKER_NOT_SET', 'No broker is set, and NODE_ENV is production', {
+    help: "Set GREENROOM_BROKER or greenroom({ broker }); 'file:…' is fine on a single machine, but say so",
+  })
 }
 
 function row(rows: Readonly<Record<string, string | Broker | undefined>>, environment: string): string | Broker {
-  if (!isPlainRecord(rows)) throw new GreenroomError('BROKER_INVALID', `${shown(rows)} is no broker`, { help: 'Give a URL, a broker, or one by environment: { development: …, production: … }' })
+  if (!isPlainRecord(rows))
+    throw new GreenroomError('BROKER_INVALID', `${shown(rows)} is no broker`, {
+      help: 'Give a URL, a broker, or one by environment: { development: …, production: … }',
+    })
   const found = Object.hasOwn(rows, environment) ? rows[environment] : undefined
   if (typeof found === 'string' ? found !== '' : isBroker(found)) return found as string | Broker
-  const why = Object.hasOwn(rows, environment) ? `The broker for ${environment} is ${found === '' ? 'empty' : shown(found)}` : `No broker is set for the environment ${shown(environment)}`
-  throw new GreenroomError('BROKER_NOT_SET', why, { help: `There are rows for ${listed(Object.keys(rows))}; add one, or set GREENROOM_ENV or NODE_ENV. Is an environment variable missing?` })
+  const why = Object.hasOwn(rows, environment)
+    ? `The broker for ${environment} is ${found === '' ? 'empty' : shown(found)}`
+    : `No broker is set for the environment ${shown(environment)}`
+  throw new GreenroomError('BROKER_NOT_SET', why, {
+    help: `There are rows for ${listed(Object.keys(rows))}; add one, or set GREENROOM_ENV or NODE_ENV. Is an environment variable missing?`,
+  })
 }
 
 function absolute(url: string, here: string): string {
   if (!url.startsWith('file:') || url.startsWith('file:/')) return url
   const [path = '', query] = url.slice('file:'.length).split('?', 2)
-  if (path === '') throw new GreenroomError('BROKER_UNKNOWN', 'file: names no folder', { help: "Write 'file:.greenroom' or 'file:/var/lib/app'" })
+  if (path === '')
+    throw new GreenroomError('BROKER_UNKNOWN', 'file: names no folder', {
+      help: "Write 'file:.greenroom' or 'file:/var/lib/app'",
+    })
   return `file:${resolve(rootOf(here), path)}${query === undefined ? '' : `?${query}`}`
 }
 
@@ -60,10 +82,14 @@ function isWorkspace(folder: string): boolean {
   if (existsSync(join(folder, 'pnpm-workspace.yaml'))) return true
   try {
     return 'workspaces' in (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as object)
-  } catch { return false }                                 // no package.json, or not ours to judge
+  } catch {
+    return false
+  } // no package.json, or not ours to judge
 }
 
 /** @throws {GreenroomError} `BROKER_UNKNOWN`, with the scheme and without credentials */
 export function unknownBroker(url: string, known: readonly string[]): GreenroomError {
-  return new GreenroomError('BROKER_UNKNOWN', `Nobody knows the broker URL ${shown(redactUrl(url))}`, { help: `It starts with one of ${listed(known)}` })
+  return new GreenroomError('BROKER_UNKNOWN', `Nobody knows the broker URL ${shown(redactUrl(url))}`, {
+    help: `It starts with one of ${listed(known)}`,
+  })
 }

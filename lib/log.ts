@@ -28,12 +28,16 @@ export const consoleLogger: Logger = {
 
 function line(level: string, facts: object | string, text = ''): string {
   if (typeof facts === 'string') return oneLine(`greenroom ${level}: ${facts}`)
-  const shown = Object.entries(facts).map(([key, value]) => `${key}=${value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const shown = Object.entries(facts).map(
+    ([key, value]) =>
+      `${key}=${value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
   return oneLine(`greenroom ${level}: ${[text, ...shown].filter(Boolean).join(' ')}`)
 }
 
 /** A logger that adds the same facts to every line. */
 export function bound(log: Logger, facts: object): Logger {
-  const at = (level: keyof Logger) => (more: object | string, text?: string) => typeof more === 'string' ? log[level]({ ...facts }, more) : log[level]({ ...facts, ...more }, text)
+  const at = (level: keyof Logger) => (more: object | string, text?: string) =>
+    typeof more === 'string' ? log[level]({ ...facts }, more) : log[level]({ ...facts, ...more }, text)
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

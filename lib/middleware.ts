@@ -95,13 +95,21 @@ export type AnySending = Sending<any>
  *   },
  * })
  */
-export function defineMiddleware<const S extends OptionSpecs = {}, const P extends Feature = never>(m: Middleware<S, P>): Middleware<S, P> {
+export function defineMiddleware<const S extends OptionSpecs = {}, const P extends Feature = never>(
+  m: Middleware<S, P>,
+): Middleware<S, P> {
   return m
 }
 
 type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never
 type Flat<T> = { [K in keyof T]: T[K] }
 /** The options of a whole chain as one flat object type. */
-export type SpecsOf<M extends readonly AnyMiddleware[]> = Flat<UnionToIntersection<M[number] extends infer X ? X extends Middleware<infer S, any> ? S : never : never>>
+export type SpecsOf<M extends readonly AnyMiddleware[]> = Flat<
+  UnionToIntersection<M[number] extends infer X ? (X extends Middleware<infer S, any> ? S : never) : never>
+>
 /** What handles gain from a whole chain. */
-export type FeaturesOf<M extends readonly AnyMiddleware[]> = M[number] extends infer X ? X extends Middleware<any, infer P> ? P : never : never
+export type FeaturesOf<M extends readonly AnyMiddleware[]> = M[number] extends infer X
+  ? X extends Middleware<any, infer P>
+    ? P
+    : never
+  : never

@@ -12,8 +12,9 @@ export interface MovingClock extends Clock {
 
 /** @param start what `now()` says at first, epoch ms. @default 2026-01-01T00:00Z */
 export function movingClock(start = Date.UTC(2026, 0, 1)): MovingClock {
-  const timers = new Map<number, { due: number, fn: () => void }>()
-  let elapsed = 0, made = 0
+  const timers = new Map<number, { due: number; fn: () => void }>()
+  let elapsed = 0,
+    made = 0
   const earliest = () => {
     let found: [id: number, due: number] | undefined
     for (const [id, { due }] of timers) if (!found || due < found[1]) found = [id, due]
@@ -25,7 +26,11 @@ export function movingClock(start = Date.UTC(2026, 0, 1)): MovingClock {
     after(ms, fn): Timer {
       const id = ++made
       timers.set(id, { due: elapsed + Math.max(0, ms), fn })
-      return { cancel: () => { timers.delete(id) } }
+      return {
+        cancel: () => {
+          timers.delete(id)
+        },
+      }
     },
     advance(ms) {
       const end = elapsed + ms
@@ -37,7 +42,12 @@ export function movingClock(start = Date.UTC(2026, 0, 1)): MovingClock {
       }
       elapsed = end
     },
-    next: () => { const first = earliest(); return first && Math.max(0, first[1] - elapsed) },
-    get pending() { return timers.size },
+    next: () => {
+      const first = earliest()
+      return first && Math.max(0, first[1] - elapsed)
+    },
+    get pending() {
+      return timers.size
+    },
   }
 }

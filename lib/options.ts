@@ -40,8 +40,15 @@ export function count(d: number, { max = LARGEST_COUNT }: { readonly max?: numbe
 }
 
 /** Milliseconds or `'30s'`; read as milliseconds. @param d the default @example options: { maxBackoff: duration('7d') } */
-export function duration(d: Duration | typeof Infinity, { infinite = d === Infinity }: { readonly infinite?: boolean } = {}): Option<Duration, number, false> {
-  return { default: durationMs(d, 'default', { infinite: true }), perMessage: false, parse: (value, name) => durationMs(value, name, { infinite }) }
+export function duration(
+  d: Duration | typeof Infinity,
+  { infinite = d === Infinity }: { readonly infinite?: boolean } = {},
+): Option<Duration, number, false> {
+  return {
+    default: durationMs(d, 'default', { infinite: true }),
+    perMessage: false,
+    parse: (value, name) => durationMs(value, name, { infinite }),
+  }
 }
 
 /** Yes or no. @param d the default */
@@ -75,7 +82,10 @@ export function text(): Option<string, string | undefined, false> {
  * An option of any type. `parse` throws for what it refuses; it is also given what travelled, which may be hostile.
  * @example custom<'eu' | 'us'>({ default: 'eu', parse: value => value === 'us' ? 'us' : 'eu' })
  */
-export function custom<In, Out = In>(o: { readonly default: Out, parse(value: unknown, name: string): Out }): Option<In, Out, false> {
+export function custom<In, Out = In>(o: {
+  readonly default: Out
+  parse(value: unknown, name: string): Out
+}): Option<In, Out, false> {
   return { default: o.default, perMessage: false, parse: o.parse }
 }
 
@@ -85,20 +95,29 @@ export function perMessage<In, Out>(o: Option<In, Out, boolean>): Option<In, Out
 }
 
 /** Every option of a chain by name, with the middleware that declares it. */
-export type OptionTable = ReadonlyMap<string, { readonly option: Option<unknown, unknown>, readonly by: string }>
+export type OptionTable = ReadonlyMap<string, { readonly option: Option<unknown, unknown>; readonly by: string }>
 export type ResolvedOptions = Readonly<Record<string, unknown>>
 
 /** What comes back from the wire as it was, and reaches no prototype. */
 const isOptionName = (name: string) => /^[a-z][A-Za-z0-9]*$/.test(name) && !(name in Object.prototype) && name !== 'prototype'
 
 /** @throws {GreenroomError} `OPTION_CLASH` when two middleware declare one name, `MIDDLEWARE_INVALID` for a name that cannot travel */
-export function optionTable(chain: readonly { readonly name: string, readonly options?: OptionSpecs | undefined }[], reserved: ReadonlySet<string>): OptionTable {
-  const table = new Map<string, { option: Option<unknown, unknown>, by: string }>()
+export function optionTable(
+  chain: readonly { readonly name: string; readonly options?: OptionSpecs | undefined }[],
+  reserved: ReadonlySet<string>,
+): OptionTable {
+  const table = new Map<string, { option: Option<unknown, unknown>; by: string }>()
   for (const { name: by, options = {} } of chain) {
     for (const [name, option] of Object.entries(options)) {
       const other = reserved.has(name) ? 'Greenroom itself' : table.get(name)?.by
-      if (!isOptionName(name)) throw new GreenroomError('MIDDLEWARE_INVALID', `${by} declares an option that cannot be called ${shown(name)}`, { help: 'Use camelCase: letters and digits, a small letter first' })
-      if (other !== undefined) throw new GreenroomError('OPTION_CLASH', `${by} and ${other} both declare the option ${name}`, { help: 'Rename one of them; a middleware that may stand twice takes `as`' })
+      if (!isOptionName(name))
+        throw new GreenroomError('MIDDLEWARE_INVALID', `${by} declares an option that cannot be called ${shown(name)}`, {
+          help: 'Use camelCase: letters and digits, a small letter first',
+        })
+      if (other !== undefined)
+        throw new GreenroomError('OPTION_CLASH', `${by} and ${other} both declare the option ${name}`, {
+          help: 'Rename one of them; a middleware that may stand twice takes `as`',
+        })
       table.set(name, { option, by })
     }
   }
@@ -113,10 +132,16 @@ export function defaultsOf(table: OptionTable): ResolvedOptions {
 }
 
 /** Lays `given` over `base`. The very same `base` when nothing is given, so that most messages allocate nothing. */
-export function resolve(table: OptionTable, base: ResolvedOptions, given: Readonly<Record<string, unknown>>, level: 'actor' | 'message'): ResolvedOptions {
+export function resolve(
+  table: OptionTable,
+  base: ResolvedOptions,
+  given: Readonly<Record<string, unknown>>,
+  level: 'actor' | 'message',
+): ResolvedOptions {
   let resolved: Record<string, unknown> | undefined
   for (const name in given) {
-    const entry = table.get(name), value = given[name]
+    const entry = table.get(name),
+      value = given[name]
     if (entry === undefined || value === undefined || (level === 'message' && !entry.option.perMessage)) continue
     resolved ??= Object.assign(Object.create(null), base) as Record<string, unknown>
     resolved[name] = entry.option.parse(value, name)

@@ -10,6 +10,8 @@ const MARK = '\u0000greenroom:'
 
 /** @throws {SyntaxError} when it is not JSON even so */
 export function parsePythonJson(text: string): unknown {
-  const marked = text.replace(TOKENS, token => token.startsWith('"') ? token : JSON.stringify(MARK + token))
-  return JSON.parse(marked, (_, value: unknown) => typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(MARK.length)) : value)
+  const marked = text.replace(TOKENS, token => (token.startsWith('"') ? token : JSON.stringify(MARK + token)))
+  return JSON.parse(marked, (_, value: unknown) =>
+    typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(MARK.length)) : value,
+  )
 }

@@ -1,7 +1,11 @@
 /** A broker that remembers what went through it: for `greenroom/testing`. A decorator over the seam, so it fits any broker. */
 import type { Broker, Consumer, Envelope } from './broker.ts'
 
-export interface Died { readonly envelope: Envelope, readonly reason: string, readonly error?: Uint8Array }
+export interface Died {
+  readonly envelope: Envelope
+  readonly reason: string
+  readonly error?: Uint8Array
+}
 
 export interface Recorder {
   readonly broker: Broker
@@ -13,7 +17,8 @@ export interface Recorder {
 
 /** @param pushed told after each push that stored something; the push waits for it */
 export function recorder(broker: Broker, pushed: () => Promise<void> | void): Recorder {
-  const stored: Envelope[] = [], died: Died[] = []
+  const stored: Envelope[] = [],
+    died: Died[] = []
   const recorded = (consumer: Consumer): Consumer => {
     const held = new Map<string, Envelope>()
     return {
@@ -29,7 +34,8 @@ export function recorder(broker: Broker, pushed: () => Promise<void> | void): Re
           held.delete(settlement.token)
           if (settled[i] !== 'ok' || !envelope) return
           if ('then' in settlement && settlement.then) stored.push(...settlement.then)
-          if (settlement.kind === 'dead') died.push({ envelope, reason: settlement.reason, ...(settlement.error && { error: settlement.error }) })
+          if (settlement.kind === 'dead')
+            died.push({ envelope, reason: settlement.reason, ...(settlement.error && { error: settlement.error }) })
         })
         return settled
       },
@@ -37,7 +43,8 @@ export function recorder(broker: Broker, pushed: () => Promise<void> | void): Re
     }
   }
   return {
-    stored, died,
+    stored,
+    died,
     broker: Object.assign(Object.create(broker) as Broker, {
       async push(batch: readonly Envelope[], options?: { readonly signal?: AbortSignal }) {
         const verdicts = await broker.push(batch, options)

@@ -2,10 +2,13 @@
 
 /** Everything from the scheme to the last @ is taken for credentials, also in what is not a valid URL: `redis://:p/a@ss@host`, `redis:u:p@host`. */
 export function redactUrl(url: string): string {
-  if (/^file:/i.test(url)) return url                      // a path may hold an @
-  const at = url.lastIndexOf('@'), scheme = SCHEME.exec(url)?.[0] ?? ''
+  if (/^file:/i.test(url)) return url // a path may hold an @
+  const at = url.lastIndexOf('@'),
+    scheme = SCHEME.exec(url)?.[0] ?? ''
   const shown = at < 0 ? url : `${scheme}***${url.slice(at)}`
-  return shown.replace(/([?&])([^=&#]*)=[^&#]*/g, (all, mark: string, name: string) => SECRET.test(name) ? `${mark}${name}=***` : all)
+  return shown.replace(/([?&])([^=&#]*)=[^&#]*/g, (all, mark: string, name: string) =>
+    SECRET.test(name) ? `${mark}${name}=***` : all,
+  )
 }
 
 /** Without the slashes only one that we know: in `u:p@host` the user is no scheme. */

@@ -6,7 +6,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Broker } from './broker.ts'
 
 /** An open broker, and how many apps use it. */
-export interface Connection { readonly broker: Promise<Broker>, users: number }
+export interface Connection {
+  readonly broker: Promise<Broker>
+  users: number
+}
 
 interface Shared {
   /** The run that the current code belongs to. */
@@ -20,7 +23,7 @@ interface Shared {
 const KEY = Symbol.for('greenroom/1')
 const holder = globalThis as { [KEY]?: Shared }
 
-export const shared: Shared = holder[KEY] ??= { runs: new AsyncLocalStorage(), apps: new Set(), connections: new Map() }
+export const shared: Shared = (holder[KEY] ??= { runs: new AsyncLocalStorage(), apps: new Set(), connections: new Map() })
 
 export function rememberApp(app: object): void {
   for (const ref of shared.apps) if (ref.deref() === undefined) shared.apps.delete(ref)

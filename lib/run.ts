@@ -10,10 +10,23 @@ import type { ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 
 const ABORTS: Readonly<Record<AbortReason, (actor: string) => GreenroomError>> = {
-  'time limit': actor => new GreenroomError('TIME_LIMIT', `${actor} ran longer than its time limit`, { help: 'Raise timeLimit, or let the handler watch current().signal and do less', retryable: true }),
-  cancelled: actor => new GreenroomError('CANCELLED', `${actor} was cancelled`, { help: 'Someone asked for it; nothing is to be done' }),
-  'lease lost': actor => new GreenroomError('LEASE_LOST', `This worker lost its lease on a message of ${actor}`, { help: 'It runs again elsewhere; end soon, this result is not used', retryable: true }),
-  shutdown: actor => new GreenroomError('SHUTDOWN', `The worker that runs ${actor} is stopping`, { help: 'The message is given back and runs again, at no cost', retryable: true }),
+  'time limit': actor =>
+    new GreenroomError('TIME_LIMIT', `${actor} ran longer than its time limit`, {
+      help: 'Raise timeLimit, or let the handler watch current().signal and do less',
+      retryable: true,
+    }),
+  cancelled: actor =>
+    new GreenroomError('CANCELLED', `${actor} was cancelled`, { help: 'Someone asked for it; nothing is to be done' }),
+  'lease lost': actor =>
+    new GreenroomError('LEASE_LOST', `This worker lost its lease on a message of ${actor}`, {
+      help: 'It runs again elsewhere; end soon, this result is not used',
+      retryable: true,
+    }),
+  shutdown: actor =>
+    new GreenroomError('SHUTDOWN', `The worker that runs ${actor} is stopping`, {
+      help: 'The message is given back and runs again, at no cost',
+      retryable: true,
+    }),
 }
 
 export class Run implements AnyContext {
@@ -42,15 +55,27 @@ export class Run implements AnyContext {
     this.options = options
     this.#services = services
   }
-  get clock() { return this.#services.clock }
-  get random() { return this.#services.random }
-  get newId() { return this.#services.newId }
-  get store() { return this.#services.store }
-  get push() { return this.#services.push }
-  get log(): Logger {
-    return this.#log ??= bound(this.#services.log, { id: this.message.id, actor: this.message.actor, attempt: this.attempt })
+  get clock() {
+    return this.#services.clock
   }
-  get ageMs() { return Math.max(0, this.#services.clock.now() - this.message.timestamp) }
+  get random() {
+    return this.#services.random
+  }
+  get newId() {
+    return this.#services.newId
+  }
+  get store() {
+    return this.#services.store
+  }
+  get push() {
+    return this.#services.push
+  }
+  get log(): Logger {
+    return (this.#log ??= bound(this.#services.log, { id: this.message.id, actor: this.message.actor, attempt: this.attempt }))
+  }
+  get ageMs() {
+    return Math.max(0, this.#services.clock.now() - this.message.timestamp)
+  }
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
@@ -67,8 +92,13 @@ export class Run implements AnyContext {
       this.onAbort?.(reason)
     }
   }
-  move(at: string | undefined): void { this.at = at; this.moves++ }
-  #error(reason: AbortReason) { return ABORTS[reason](this.message.actor) }
+  move(at: string | undefined): void {
+    this.at = at
+    this.moves++
+  }
+  #error(reason: AbortReason) {
+    return ABORTS[reason](this.message.actor)
+  }
 }
 
 /** What an aborted run comes to when it did not succeed all the same. Shutdown costs no attempt; a cancelled one is not tried again. */
@@ -76,12 +106,17 @@ export function interrupted(reason: AbortReason, actor: string, thrown?: unknown
   switch (reason) {
     case 'time limit': {
       const error = ABORTS[reason](actor)
-      if (thrown !== undefined && !(thrown instanceof GreenroomError)) Object.defineProperty(error, 'cause', { value: thrown, configurable: true, writable: true })
+      if (thrown !== undefined && !(thrown instanceof GreenroomError))
+        Object.defineProperty(error, 'cause', { value: thrown, configurable: true, writable: true })
       return { kind: 'failed', error }
     }
-    case 'cancelled': return { kind: 'dead', reason: 'cancelled', error: ABORTS[reason](actor) }
-    case 'shutdown': return { kind: 'release', afterMs: 0, reason: 'shutdown' }
-    case 'lease lost': return { kind: 'release', afterMs: 0, reason: 'lease lost' }
-    default: return reason satisfies never
+    case 'cancelled':
+      return { kind: 'dead', reason: 'cancelled', error: ABORTS[reason](actor) }
+    case 'shutdown':
+      return { kind: 'release', afterMs: 0, reason: 'shutdown' }
+    case 'lease lost':
+      return { kind: 'release', afterMs: 0, reason: 'lease lost' }
+    default:
+      return reason satisfies never
   }
 }

@@ -18,9 +18,16 @@ export function validate(schema: StandardSchemaV1, value: unknown, actor: string
 
 function accepted(result: StandardSchemaV1.Result<unknown>, actor: string): unknown {
   if (!result.issues) return result.value
-  const issues = result.issues.map(({ message, path }) => ({ message, path: (path ?? []).map(step => String(typeof step === 'object' ? step.key : step)).join('.') }))
-  const shown = issues.slice(0, 3).map(({ message, path }) => path === '' ? message : `${path}: ${message}`).join('; ')
+  const issues = result.issues.map(({ message, path }) => ({
+    message,
+    path: (path ?? []).map(step => String(typeof step === 'object' ? step.key : step)).join('.'),
+  }))
+  const shown = issues
+    .slice(0, 3)
+    .map(({ message, path }) => (path === '' ? message : `${path}: ${message}`))
+    .join('; ')
   throw new GreenroomError('SCHEMA_MISMATCH', `The argument of ${actor} does not fit its schema: ${shown}`, {
-    help: issues.length > 3 ? `${issues.length - 3} more issues are in error.details.issues` : 'Send what the schema takes', details: { issues },
+    help: issues.length > 3 ? `${issues.length - 3} more issues are in error.details.issues` : 'Send what the schema takes',
+    details: { issues },
   })
 }

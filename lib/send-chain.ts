@@ -12,7 +12,12 @@ export type Passed = { readonly sending: Sending } | { readonly skippedBy: strin
 /** One verdict a message, in order; never rejects. Undefined when no middleware has a `send`: then nothing needs to be asked. */
 export type SendChain = (batch: readonly Sending[]) => Promise<readonly Passed[]>
 
-export function composeSend(chain: readonly AnyMiddleware[], services: Services, clock: Clock, timeoutMs: number): SendChain | undefined {
+export function composeSend(
+  chain: readonly AnyMiddleware[],
+  services: Services,
+  clock: Clock,
+  timeoutMs: number,
+): SendChain | undefined {
   const hooks = chain.filter(({ send }) => send)
   if (hooks.length === 0) return undefined
   return async batch => {
@@ -22,11 +27,18 @@ export function composeSend(chain: readonly AnyMiddleware[], services: Services,
   }
 }
 
-async function through(hook: AnyMiddleware, passed: readonly Passed[], services: Services, clock: Clock, timeoutMs: number): Promise<readonly Passed[]> {
-  const batch = passed.flatMap(item => 'sending' in item ? [item.sending] : [])
+async function through(
+  hook: AnyMiddleware,
+  passed: readonly Passed[],
+  services: Services,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<readonly Passed[]> {
+  const batch = passed.flatMap(item => ('sending' in item ? [item.sending] : []))
   if (batch.length === 0) return passed
-  const kept = await call(hook, batch, services, clock, timeoutMs)
-    .catch(error => batch.length === 1 ? error as unknown : oneByOne(hook, batch, services, clock, timeoutMs))
+  const kept = await call(hook, batch, services, clock, timeoutMs).catch(error =>
+    batch.length === 1 ? (error as unknown) : oneByOne(hook, batch, services, clock, timeoutMs),
+  )
   return passed.map(item => {
     if (!('sending' in item)) return item
     if (!(kept instanceof Map)) return { refused: kept }
@@ -35,20 +47,38 @@ async function through(hook: AnyMiddleware, passed: readonly Passed[], services:
 }
 
 /** The messages that the middleware returned, by id. */
-async function call({ name, send }: AnyMiddleware, batch: readonly Sending[], services: Services, clock: Clock, timeoutMs: number): Promise<Map<string, Passed>> {
+async function call(
+  { name, send }: AnyMiddleware,
+  batch: readonly Sending[],
+  services: Services,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<Map<string, Passed>> {
   const given = send!(batch, services)
   const back = given instanceof Promise ? await deadline(given, name, clock, timeoutMs) : given
   if (!Array.isArray(back)) throw misuse(name, 'did not return a list from send()', 'Return the batch, or a part of it')
-  const ids = new Set(batch.map(({ message }) => message.id)), kept = new Map<string, Passed>()
+  const ids = new Set(batch.map(({ message }) => message.id)),
+    kept = new Map<string, Passed>()
   for (const sending of back as readonly Sending[]) {
     const id = sending?.message?.id
-    if (!ids.has(id)) throw misuse(name, 'returned a message from send() that it was not given', 'Keep the ids; send new messages with services.push()')
+    if (!ids.has(id))
+      throw misuse(
+        name,
+        'returned a message from send() that it was not given',
+        'Keep the ids; send new messages with services.push()',
+      )
     kept.set(id, { sending })
   }
   return kept
 }
 
-async function oneByOne(hook: AnyMiddleware, batch: readonly Sending[], services: Services, clock: Clock, timeoutMs: number): Promise<Map<string, Passed>> {
+async function oneByOne(
+  hook: AnyMiddleware,
+  batch: readonly Sending[],
+  services: Services,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<Map<string, Passed>> {
   const kept = new Map<string, Passed>()
   for (const sending of batch) {
     try {
@@ -65,6 +95,10 @@ async function deadline<T>(promise: Promise<T>, name: string, clock: Clock, time
   const late = sleep(clock, timeoutMs, { signal: given.signal }).then(() => {
     throw misuse(name, `did not answer in send() within ${timeoutMs} ms`, 'Give its own I/O a shorter deadline')
   })
-  try { return await Promise.race([promise, late]) } finally { given.abort(); late.catch(() => {}) }
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    given.abort()
+    late.catch(() => {})
+  }
 }
-

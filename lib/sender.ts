@@ -44,24 +44,38 @@ export interface SenderMethods {
 export function createSender(host: SenderHost, definition: () => Definition, settings: Settings | undefined): SenderMethods {
   const settled = (): Settings => settings ?? { options: {}, resolved: definition().options }
   const make = (args: readonly unknown[]): Sending & { body: Uint8Array } => {
-    const { name, queue, priority } = definition(), { id, options, resolved, delay, at, ...own } = settled()
-    const message: Message = { id: id ?? host.newId(), queue: own.queue ?? queue, actor: name, args, options, timestamp: host.now() }
-    const due = delay === undefined && at === undefined ? {} : { due: dueOf({ ...(delay === undefined ? {} : { delay }), ...(at === undefined ? {} : { at }) }) }
+    const { name, queue, priority } = definition(),
+      { id, options, resolved, delay, at, ...own } = settled()
+    const message: Message = {
+      id: id ?? host.newId(),
+      queue: own.queue ?? queue,
+      actor: name,
+      args,
+      options,
+      timestamp: host.now(),
+    }
+    const due =
+      delay === undefined && at === undefined
+        ? {}
+        : { due: dueOf({ ...(delay === undefined ? {} : { delay }), ...(at === undefined ? {} : { at }) }) }
     return { message, options: resolved, priority: own.priority ?? priority, ...due, body: host.encode(message) }
   }
   /** Checked and encoded before anything is awaited: what the caller changes afterwards is not sent. */
   const checked = (args: readonly unknown[]): ReturnType<typeof make> | Promise<ReturnType<typeof make>> => {
     const { input, name } = definition()
     if (!input) return make(args)
-    const made = make(args), valid = validate(input, args[0], name)
+    const made = make(args),
+      valid = validate(input, args[0], name)
     return valid instanceof Promise ? valid.then(() => made) : made
   }
-  const submit = (made: ReturnType<typeof make>): Promise<Verdict> => new Promise((resolve, reject) => {
-    const { body, ...sending } = made, signal = settled().signal
-    const live = host.live()
-    if (live) live.pusher.submit(sending, body, resolve, signal)
-    else host.open().then(live => live.pusher.submit(sending, body, resolve, signal), reject)
-  })
+  const submit = (made: ReturnType<typeof make>): Promise<Verdict> =>
+    new Promise((resolve, reject) => {
+      const { body, ...sending } = made,
+        signal = settled().signal
+      const live = host.live()
+      if (live) live.pusher.submit(sending, body, resolve, signal)
+      else host.open().then(live => live.pusher.submit(sending, body, resolve, signal), reject)
+    })
   const handleOf = ({ message }: Sending, verdict: Verdict): Handle => {
     if ('failed' in verdict) throw verdict.failed
     return new Handle(message.id, message.queue, host.open, verdict)
@@ -73,7 +87,10 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     },
     async sendMany(batch) {
       const all = [...batch]
-      if (settings?.id !== undefined && all.length > 1) throw new GreenroomError('OPTION_INVALID', 'One id is given for several messages', { help: 'Use with({ id }).send() for each' })
+      if (settings?.id !== undefined && all.length > 1)
+        throw new GreenroomError('OPTION_INVALID', 'One id is given for several messages', {
+          help: 'Use with({ id }).send() for each',
+        })
       const made = await Promise.all(all.map(args => checked(checkArgs(args))))
       return collect(made, await Promise.all(made.map(submit)), handleOf)
     },
@@ -84,27 +101,43 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     },
     with: options => createSender(host, definition, withOptions(host.table, host.hints, settled(), options, host.now())),
     sent: id => new Handle(checkId(id), settings?.queue ?? definition().queue, host.open),
-    get [TARGET]() { const { name, queue } = definition(); return { actor: name, queue: settings?.queue ?? queue } },
+    get [TARGET]() {
+      const { name, queue } = definition()
+      return { actor: name, queue: settings?.queue ?? queue }
+    },
   } as SenderMethods
 }
 
 function checkArgs(args: unknown): readonly unknown[] {
   if (Array.isArray(args)) return args
-  throw new GreenroomError('MESSAGE_INVALID', 'sendMany() was given something that is not a list of arguments', { help: 'Write sendMany([[a, 1], [b, 2]]): one array a message' })
+  throw new GreenroomError('MESSAGE_INVALID', 'sendMany() was given something that is not a list of arguments', {
+    help: 'Write sendMany([[a, 1], [b, 2]]): one array a message',
+  })
 }
 
 /**
  * All handles, or one error that says what became of each.
  * @throws what the only message threw; {GreenroomError} `SEND_PARTIAL` with `details.verdicts` when there were several
  */
-export function collect<T extends { readonly message: Message }>(made: readonly T[], verdicts: readonly Verdict[], handleOf: (made: T, verdict: Verdict) => Handle): Handle[] {
+export function collect<T extends { readonly message: Message }>(
+  made: readonly T[],
+  verdicts: readonly Verdict[],
+  handleOf: (made: T, verdict: Verdict) => Handle,
+): Handle[] {
   const failed = verdicts.filter(verdict => 'failed' in verdict)
   if (failed.length === 0) return made.map((item, i) => handleOf(item, verdicts[i]!))
   if (made.length === 1) throw failed[0]!.failed
   const maybe = failed.some(({ failed }) => !(failed instanceof GreenroomError) || failed.stored !== 'no')
   throw new GreenroomError('SEND_PARTIAL', `${failed.length} of ${made.length} messages were not stored`, {
-    help: 'error.details.verdicts says for each id what became of it; send the failed ones again', cause: failed[0]!.failed, stored: maybe ? 'maybe' : 'no',
+    help: 'error.details.verdicts says for each id what became of it; send the failed ones again',
+    cause: failed[0]!.failed,
+    stored: maybe ? 'maybe' : 'no',
     retryable: failed.every(({ failed }) => failed instanceof GreenroomError && failed.retryable),
-    details: { verdicts: verdicts.map((verdict, i) => ({ id: made[i]!.message.id, ...('failed' in verdict ? { error: verdict.failed } : verdict) })) },
+    details: {
+      verdicts: verdicts.map((verdict, i) => ({
+        id: made[i]!.message.id,
+        ...('failed' in verdict ? { error: verdict.failed } : verdict),
+      })),
+    },
   })
 }

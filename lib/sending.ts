@@ -25,7 +25,13 @@ export interface Settings {
 }
 
 /** Settings with these options laid over them; later ones win, `undefined` leaves what was there. */
-export function withOptions(table: OptionTable, hints: Hints, before: Settings, given: Readonly<Record<string, unknown>>, now: number): Settings {
+export function withOptions(
+  table: OptionTable,
+  hints: Hints,
+  before: Settings,
+  given: Readonly<Record<string, unknown>>,
+  now: number,
+): Settings {
   checkOptions(table, hints, given, SEND_OPTIONS, 'with()', 'message')
   const { id, queue, priority, signal } = given
   const due = parseDue(given, now)
@@ -36,7 +42,10 @@ export function withOptions(table: OptionTable, hints: Hints, before: Settings, 
     const parsed = option.parse(value, name)
     own[name] = typeof parsed === 'object' || typeof parsed === 'function' || parsed === undefined ? value : parsed
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new GreenroomError('OPTION_INVALID', 'signal is not an AbortSignal', { help: 'Give controller.signal or AbortSignal.timeout(ms)' })
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new GreenroomError('OPTION_INVALID', 'signal is not an AbortSignal', {
+      help: 'Give controller.signal or AbortSignal.timeout(ms)',
+    })
   const { delay: _delay, at: _at, ...rest } = before
   return {
     ...(due ? rest : before),
@@ -51,29 +60,55 @@ export function withOptions(table: OptionTable, hints: Hints, before: Settings, 
 }
 
 function parseDue({ delay, at }: Readonly<Record<string, unknown>>, now: number): { delay: number } | { at: number } | undefined {
-  if (delay !== undefined && at !== undefined) throw new GreenroomError('OPTION_INVALID', 'Both delay and at are given', { help: 'Give one of them' })
+  if (delay !== undefined && at !== undefined)
+    throw new GreenroomError('OPTION_INVALID', 'Both delay and at are given', { help: 'Give one of them' })
   if (delay !== undefined) return { delay: durationMs(delay, 'delay') }
   if (at === undefined) return undefined
   const time = at instanceof Date ? at.getTime() : at
   if (typeof time === 'number' && time >= 0 && time - now <= LONGEST_MS) return { at: time }
-  throw new GreenroomError('OPTION_INVALID', `at cannot be ${at instanceof Date ? `the Date ${String(at)}` : shown(at)}`, { help: 'Give a valid Date or epoch milliseconds, at most 365d from now' })
+  throw new GreenroomError('OPTION_INVALID', `at cannot be ${at instanceof Date ? `the Date ${String(at)}` : shown(at)}`, {
+    help: 'Give a valid Date or epoch milliseconds, at most 365d from now',
+  })
 }
 
 /** The base options of a message in plain form; they travel beside the body and are taken out of it before it is encoded. */
 const BESIDE: ReadonlySet<string> = new Set(['delay', 'at', 'priority'])
 
 /** The plain data of a call, with what `with()` said of its time and band among its options. */
-export function plainMessage(definition: Definition, args: readonly unknown[], settings: Settings, id: string, timestamp: number): Message {
+export function plainMessage(
+  definition: Definition,
+  args: readonly unknown[],
+  settings: Settings,
+  id: string,
+  timestamp: number,
+): Message {
   const { delay, at, priority } = settings
-  const beside = { ...(delay === undefined ? {} : { delay }), ...(at === undefined ? {} : { at }), ...(priority === undefined ? {} : { priority }) }
-  return { id, queue: settings.queue ?? definition.queue, actor: definition.name, args, options: { ...settings.options, ...beside }, timestamp }
+  const beside = {
+    ...(delay === undefined ? {} : { delay }),
+    ...(at === undefined ? {} : { at }),
+    ...(priority === undefined ? {} : { priority }),
+  }
+  return {
+    id,
+    queue: settings.queue ?? definition.queue,
+    actor: definition.name,
+    args,
+    options: { ...settings.options, ...beside },
+    timestamp,
+  }
 }
 
 /**
  * A plain message (of `message()`, an outbox, a follow-up) on its way.
  * @throws {GreenroomError} `MESSAGE_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`
  */
-export function toSending(table: OptionTable, definitionOf: (actor: string) => Definition | undefined, defaults: ResolvedOptions, value: unknown, now: number): AnySending {
+export function toSending(
+  table: OptionTable,
+  definitionOf: (actor: string) => Definition | undefined,
+  defaults: ResolvedOptions,
+  value: unknown,
+  now: number,
+): AnySending {
   const message = checkMessage(value)
   const definition = definitionOf(message.actor)
   const due = parseDue(message.options, now)
@@ -81,24 +116,42 @@ export function toSending(table: OptionTable, definitionOf: (actor: string) => D
   const options: Record<string, unknown> = {}
   for (const [name, option] of Object.entries(message.options)) if (!BESIDE.has(name)) options[name] = option
   return {
-    message: { id: message.id, queue: message.queue, actor: message.actor, args: message.args, options, timestamp: message.timestamp },
+    message: {
+      id: message.id,
+      queue: message.queue,
+      actor: message.actor,
+      args: message.args,
+      options,
+      timestamp: message.timestamp,
+    },
     options: resolve(table, definition?.options ?? defaults, options, 'message'),
     priority: checkPriority(given),
     ...(due ? { due: dueOf(due) } : {}),
   }
 }
 
-export const dueOf = (due: { readonly delay?: number, readonly at?: number }): Due => due.at === undefined ? { afterMs: due.delay! } : { at: due.at }
+export const dueOf = (due: { readonly delay?: number; readonly at?: number }): Due =>
+  due.at === undefined ? { afterMs: due.delay! } : { at: due.at }
 
 function checkMessage(value: unknown): Message {
   const message = value as Message
-  const wrong = !isPlainRecord(value) ? 'it is not an object'
-    : !isId(message.id) ? 'its id is missing or invalid'
-      : !isName(message.queue) ? 'its queue is missing or invalid'
-        : !isName(message.actor) ? 'its actor is missing or invalid'
-          : !Array.isArray(message.args) ? 'its args are not an array'
-            : !isPlainRecord(message.options) ? 'its options are not an object'
-              : !(typeof message.timestamp === 'number' && Number.isFinite(message.timestamp)) ? 'its timestamp is not a number' : undefined
+  const wrong = !isPlainRecord(value)
+    ? 'it is not an object'
+    : !isId(message.id)
+      ? 'its id is missing or invalid'
+      : !isName(message.queue)
+        ? 'its queue is missing or invalid'
+        : !isName(message.actor)
+          ? 'its actor is missing or invalid'
+          : !Array.isArray(message.args)
+            ? 'its args are not an array'
+            : !isPlainRecord(message.options)
+              ? 'its options are not an object'
+              : !(typeof message.timestamp === 'number' && Number.isFinite(message.timestamp))
+                ? 'its timestamp is not a number'
+                : undefined
   if (wrong === undefined) return message
-  throw new GreenroomError('MESSAGE_INVALID', `Not a message: ${wrong}`, { help: 'Give what actor.message(…) returns, or the same data read back from JSON' })
+  throw new GreenroomError('MESSAGE_INVALID', `Not a message: ${wrong}`, {
+    help: 'Give what actor.message(…) returns, or the same data read back from JSON',
+  })
 }

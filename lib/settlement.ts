@@ -8,12 +8,29 @@ import type { Outcome } from './outcome.ts'
 export function settlementOf(token: string, outcome: Outcome, then: readonly Envelope[]): Settlement {
   const follow = then.length > 0 ? { then } : {}
   switch (outcome.kind) {
-    case 'done': return { token, kind: 'done', ...follow }
-    case 'retry': return { token, kind: 'retry', afterMs: outcome.afterMs }
-    case 'release': return { token, kind: 'release', afterMs: outcome.afterMs }
-    case 'dead': return { token, kind: 'dead', reason: reasonOf(outcome.reason), ...(outcome.error === undefined ? {} : { error: encodeFailure(outcome.error) }), ...follow }
-    case 'failed': return { token, kind: 'dead', reason: reasonOf(`failed, and no middleware retries it: ${failureOf(outcome.error).message}`), error: encodeFailure(outcome.error) }
-    default: return outcome satisfies never
+    case 'done':
+      return { token, kind: 'done', ...follow }
+    case 'retry':
+      return { token, kind: 'retry', afterMs: outcome.afterMs }
+    case 'release':
+      return { token, kind: 'release', afterMs: outcome.afterMs }
+    case 'dead':
+      return {
+        token,
+        kind: 'dead',
+        reason: reasonOf(outcome.reason),
+        ...(outcome.error === undefined ? {} : { error: encodeFailure(outcome.error) }),
+        ...follow,
+      }
+    case 'failed':
+      return {
+        token,
+        kind: 'dead',
+        reason: reasonOf(`failed, and no middleware retries it: ${failureOf(outcome.error).message}`),
+        error: encodeFailure(outcome.error),
+      }
+    default:
+      return outcome satisfies never
   }
 }
 
@@ -27,5 +44,9 @@ const reasonOf = (reason: string) => reason.slice(0, LONGEST_REASON)
 export function rescued(error: unknown, attempt: number, maxRetries: unknown, random: () => number): Outcome {
   const most = typeof maxRetries === 'number' ? maxRetries : DEFAULT_MAX_RETRIES
   if (attempt >= most) return { kind: 'dead', reason: failureOf(error).message, error }
-  return { kind: 'retry', afterMs: backoffMs(attempt, { minBackoff: DEFAULT_MIN_BACKOFF_MS, maxBackoff: DEFAULT_MAX_BACKOFF_MS }, random), error }
+  return {
+    kind: 'retry',
+    afterMs: backoffMs(attempt, { minBackoff: DEFAULT_MIN_BACKOFF_MS, maxBackoff: DEFAULT_MAX_BACKOFF_MS }, random),
+    error,
+  }
 }

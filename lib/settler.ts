@@ -20,11 +20,16 @@ export interface Settler {
   idle(): Promise<void>
 }
 
-interface Item { readonly settlement: Settlement, readonly told: (settled: Settled | undefined) => void }
+interface Item {
+  readonly settlement: Settlement
+  readonly told: (settled: Settled | undefined) => void
+}
 
 /** @param turn called at the end of every turn in which something was added, after the flush */
 export function createSettler(consumer: Consumer, turn: () => void, failed: (error: unknown, count: number) => void): Settler {
-  let waiting: Item[] = [], underWay = 0, scheduled = false
+  let waiting: Item[] = [],
+    underWay = 0,
+    scheduled = false
   const idlers: (() => void)[] = []
 
   const flush = () => {
@@ -41,7 +46,11 @@ export function createSettler(consumer: Consumer, turn: () => void, failed: (err
   function schedule(): void {
     if (scheduled) return
     scheduled = true
-    turnEnds(() => { scheduled = false; flush(); turn() })
+    turnEnds(() => {
+      scheduled = false
+      flush()
+      turn()
+    })
   }
   async function settle(batch: readonly Item[]): Promise<void> {
     let settled: readonly (Settled | undefined)[] = []
@@ -53,10 +62,22 @@ export function createSettler(consumer: Consumer, turn: () => void, failed: (err
     batch.forEach(({ told }, i) => told(settled[i]))
   }
   return {
-    get pending() { return waiting.length + underWay },
-    add(settlement, told) { waiting.push({ settlement, told }); schedule() },
+    get pending() {
+      return waiting.length + underWay
+    },
+    add(settlement, told) {
+      waiting.push({ settlement, told })
+      schedule()
+    },
     nudge: schedule,
     flush,
-    idle: () => new Promise(resolve => { if (waiting.length + underWay === 0) resolve(); else { idlers.push(resolve); flush() } }),
+    idle: () =>
+      new Promise(resolve => {
+        if (waiting.length + underWay === 0) resolve()
+        else {
+          idlers.push(resolve)
+          flush()
+        }
+      }),
   }
 }

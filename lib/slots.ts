@@ -6,7 +6,7 @@ export interface Slots {
   readonly running: number
   readonly held: number
   /** How many more to ask the broker for, in all and, where queues have limits, of each. */
-  wanted(now: number): { readonly max: number, readonly room?: Readonly<Record<string, number>> }
+  wanted(now: number): { readonly max: number; readonly room?: Readonly<Record<string, number>> }
   /** Keeps a delivery until it can start. */
   hold(delivery: Delivery, now: number): void
   /** The next held delivery that may start, already counted as running. */
@@ -21,39 +21,55 @@ export interface Slots {
 }
 
 export function createSlots(concurrency: number, limits: ReadonlyMap<string, number> | undefined): Slots {
-  let held: { readonly delivery: Delivery, readonly since: number }[] = []
-  let running = 0, ahead = 0, ended = 0, windowStart = 0
+  let held: { readonly delivery: Delivery; readonly since: number }[] = []
+  let running = 0,
+    ahead = 0,
+    ended = 0,
+    windowStart = 0
   const runningOf = new Map<string, number>()
   const free = (queue: string) => !limits || (runningOf.get(queue) ?? 0) < (limits.get(queue) ?? concurrency)
-  const count = (queue: string, by: number) => { if (limits) runningOf.set(queue, (runningOf.get(queue) ?? 0) + by) }
+  const count = (queue: string, by: number) => {
+    if (limits) runningOf.set(queue, (runningOf.get(queue) ?? 0) + by)
+  }
 
   /** `ahead` is what ran in the last 5 ms: 0 for slow handlers, so that nothing waits behind them while others idle. */
   const adapt = (now: number) => {
     const elapsed = now - windowStart
     if (elapsed < AHEAD_WINDOW_MS) return
-    ahead = Math.min(AHEAD_MAX, Math.floor(ended / elapsed * AHEAD_WINDOW_MS))
+    ahead = Math.min(AHEAD_MAX, Math.floor((ended / elapsed) * AHEAD_WINDOW_MS))
     ended = 0
     windowStart = now
   }
-  const take = (wanted: (item: { readonly delivery: Delivery, readonly since: number }) => boolean) => {
+  const take = (wanted: (item: { readonly delivery: Delivery; readonly since: number }) => boolean) => {
     const taken = held.filter(wanted)
     if (taken.length > 0) held = held.filter(item => !wanted(item))
     return taken.map(({ delivery }) => delivery)
   }
   return {
-    get running() { return running },
-    get held() { return held.length },
+    get running() {
+      return running
+    },
+    get held() {
+      return held.length
+    },
     wanted(now) {
       adapt(now)
       const max = Math.max(0, concurrency + ahead - running - held.length)
       if (!limits) return { max }
       const room: Record<string, number> = Object.create(null)
       for (const [queue, limit] of limits) room[queue] = limit + ahead - (runningOf.get(queue) ?? 0)
-      for (const { delivery: { envelope: { queue } } } of held) room[queue] = (room[queue] ?? 0) - 1
+      for (const {
+        delivery: {
+          envelope: { queue },
+        },
+      } of held)
+        room[queue] = (room[queue] ?? 0) - 1
       for (const queue of limits.keys()) room[queue] = Math.max(0, room[queue]!)
       return { max: Object.values(room).some(left => left > 0) ? max : 0, room }
     },
-    hold(delivery, now) { held.push({ delivery, since: now }) },
+    hold(delivery, now) {
+      held.push({ delivery, since: now })
+    },
     next() {
       if (running >= concurrency || held.length === 0) return undefined
       const index = limits ? held.findIndex(({ delivery }) => free(delivery.envelope.queue)) : 0
@@ -63,9 +79,15 @@ export function createSlots(concurrency: number, limits: ReadonlyMap<string, num
       count(delivery.envelope.queue, 1)
       return delivery
     },
-    end(queue) { running--; ended++; count(queue, -1) },
+    end(queue) {
+      running--
+      ended++
+      count(queue, -1)
+    },
     overdue: now => take(({ since }) => now - since > HELD_MS),
     all: () => take(() => true),
-    forget(tokens) { held = held.filter(({ delivery }) => !tokens.has(delivery.token)) },
+    forget(tokens) {
+      held = held.filter(({ delivery }) => !tokens.has(delivery.token))
+    },
   }
 }

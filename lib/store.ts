@@ -4,13 +4,30 @@
  */
 
 /** At most `max` holders at once. A holder that does not come back gives its place up after `leaseMs`. */
-export interface Slots { readonly kind: 'slots', readonly max: number, readonly leaseMs: number }
+export interface Slots {
+  readonly kind: 'slots'
+  readonly max: number
+  readonly leaseMs: number
+}
 /** `rate` a `perMs` on average, `burst` at once after a pause. */
-export interface Bucket { readonly kind: 'bucket', readonly rate: number, readonly perMs: number, readonly burst: number }
+export interface Bucket {
+  readonly kind: 'bucket'
+  readonly rate: number
+  readonly perMs: number
+  readonly burst: number
+}
 /** At most `limit` in each window; windows begin at multiples of `windowMs`. */
-export interface FixedWindow { readonly kind: 'fixed', readonly limit: number, readonly windowMs: number }
+export interface FixedWindow {
+  readonly kind: 'fixed'
+  readonly limit: number
+  readonly windowMs: number
+}
 /** At most `limit` in any stretch of `windowMs`. */
-export interface SlidingWindow { readonly kind: 'sliding', readonly limit: number, readonly windowMs: number }
+export interface SlidingWindow {
+  readonly kind: 'sliding'
+  readonly limit: number
+  readonly windowMs: number
+}
 export type Limit = Slots | Bucket | FixedWindow | SlidingWindow
 
 export interface StoreEntry {
@@ -34,30 +51,41 @@ export interface Gathered {
   /** True for the member whose first arrival filled the set, and for that member again each time it comes; for no other. */
   readonly closer: boolean
 }
-export interface TopicEntry { readonly cursor: string, readonly value: Uint8Array }
+export interface TopicEntry {
+  readonly cursor: string
+  readonly value: Uint8Array
+}
 
 export interface Store extends AsyncDisposable {
   get(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
   /** True where it was set. */
   set(entries: readonly StoreEntry[]): Promise<readonly boolean[]>
   /** Deletes, with `value` only if it is that. True where something was deleted. */
-  drop(entries: readonly { readonly key: string, readonly if?: Uint8Array }[]): Promise<readonly boolean[]>
+  drop(entries: readonly { readonly key: string; readonly if?: Uint8Array }[]): Promise<readonly boolean[]>
   /** Adds members to sets that close once. Later calls renew the TTL. */
   gather(entries: readonly GatherEntry[]): Promise<readonly Gathered[]>
   /** The members of a set, in the order of their names, in pages of at most 1,000. */
-  members(key: string, cursor?: string): Promise<{ readonly members: readonly { readonly member: string, readonly value?: Uint8Array }[], readonly cursor?: string }>
+  members(
+    key: string,
+    cursor?: string,
+  ): Promise<{ readonly members: readonly { readonly member: string; readonly value?: Uint8Array }[]; readonly cursor?: string }>
   /**
    * 0: go on. Otherwise milliseconds, at least 1, until this ticket's turn. The ticket keeps its place: asking again is how to come back.
    * A slot that is held is renewed by asking again.
    */
-  acquire(entries: readonly { readonly key: string, readonly ticket: string, readonly limit: Limit }[]): Promise<readonly number[]>
+  acquire(
+    entries: readonly { readonly key: string; readonly ticket: string; readonly limit: Limit }[],
+  ): Promise<readonly number[]>
   /** Gives slots back; for the other kinds it gives up a place that is still reserved for later. */
-  release(entries: readonly { readonly key: string, readonly ticket: string }[]): Promise<void>
+  release(entries: readonly { readonly key: string; readonly ticket: string }[]): Promise<void>
   /** Adds to the ends of topics. */
-  append(entries: readonly { readonly topic: string, readonly value: Uint8Array, readonly ttlMs: number }[]): Promise<void>
+  append(entries: readonly { readonly topic: string; readonly value: Uint8Array; readonly ttlMs: number }[]): Promise<void>
   /**
    * What came after `after` (left out: from the oldest that is kept) in each topic, in order, at most 1,000 a topic. Waits up to
    * `waitMs` for a first one in any of them; what came before the call counts. Woken, not polled, where the adapter can.
    */
-  read(topics: readonly { readonly topic: string, readonly after?: string }[], options: { readonly waitMs: number, readonly signal?: AbortSignal }): Promise<readonly (readonly TopicEntry[])[]>
+  read(
+    topics: readonly { readonly topic: string; readonly after?: string }[],
+    options: { readonly waitMs: number; readonly signal?: AbortSignal },
+  ): Promise<readonly (readonly TopicEntry[])[]>
 }

@@ -1,5 +1,6 @@
 /** Options are camelCase in code and snake_case on the wire, as Dramatiq's. A name that would not come back the same stays as it is. */
-const toSnake = new Map<string, string>(), toCamel = new Map<string, string>()
+const toSnake = new Map<string, string>(),
+  toCamel = new Map<string, string>()
 /** Names come from code, but also from the wire: a hostile sender must not grow the table. */
 const MOST_NAMES = 1_000
 
@@ -11,7 +12,14 @@ export function snakeCase(name: string): string {
 }
 
 export function camelCase(name: string): string {
-  return toCamel.get(name) ?? remember(toCamel, name, /^[a-z0-9]+(_[a-z][a-z0-9]*)+$/.test(name) ? name.replace(/_([a-z])/g, (_, char: string) => char.toUpperCase()) : name)
+  return (
+    toCamel.get(name) ??
+    remember(
+      toCamel,
+      name,
+      /^[a-z0-9]+(_[a-z][a-z0-9]*)+$/.test(name) ? name.replace(/_([a-z])/g, (_, char: string) => char.toUpperCase()) : name,
+    )
+  )
 }
 
 function remember(table: Map<string, string>, name: string, other: string): string {

@@ -52,23 +52,44 @@ const invalid = (what: string, help: string) => new GreenroomError('WORKER_INVAL
 export function workSettings(options: WorkOptions, implemented: ReadonlySet<string>): WorkSettings {
   for (const name of Object.keys(options)) {
     const near = nearest(name, KNOWN)
-    if (!KNOWN.includes(name)) throw invalid(`Unknown option ${shown(name)} of work()`, near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`)
+    if (!KNOWN.includes(name))
+      throw invalid(`Unknown option ${shown(name)} of work()`, near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`)
   }
-  const limits = Array.isArray(options.queues) || options.queues === undefined ? undefined
-    : new Map(Object.entries(options.queues as Readonly<Record<string, number>>).map(([queue, runs]) => [queue, whole(runs, `concurrency of the queue ${queue}`)]))
-  const queues = [...new Set(limits ? limits.keys() : (options.queues as readonly string[] | undefined) ?? implemented)].map(queue => checkName(queue, 'queue'))
-  if (queues.length === 0) throw invalid('There is nothing to work on: no actor is implemented here, and no queue is named', 'Import the modules that define your actors before work()')
+  const limits =
+    Array.isArray(options.queues) || options.queues === undefined
+      ? undefined
+      : new Map(
+          Object.entries(options.queues as Readonly<Record<string, number>>).map(([queue, runs]) => [
+            queue,
+            whole(runs, `concurrency of the queue ${queue}`),
+          ]),
+        )
+  const queues = [...new Set(limits ? limits.keys() : ((options.queues as readonly string[] | undefined) ?? implemented))].map(
+    queue => checkName(queue, 'queue'),
+  )
+  if (queues.length === 0)
+    throw invalid(
+      'There is nothing to work on: no actor is implemented here, and no queue is named',
+      'Import the modules that define your actors before work()',
+    )
   const leaseMs = durationMs(options.lease ?? DEFAULTS.lease.value, 'lease')
   if (leaseMs < SHORTEST_LEASE_MS) throw invalid(`A lease of ${leaseMs} ms is too short`, `Give at least ${SHORTEST_LEASE_MS} ms`)
-  if (options.until !== undefined && options.until !== 'stopped' && options.until !== 'idle') throw invalid(`until cannot be ${shown(options.until)}`, "It is 'stopped' or 'idle'")
+  if (options.until !== undefined && options.until !== 'stopped' && options.until !== 'idle')
+    throw invalid(`until cannot be ${shown(options.until)}`, "It is 'stopped' or 'idle'")
   return {
-    queues, limits, leaseMs,
-    concurrency: whole(options.concurrency ?? (limits ? [...limits.values()].reduce((sum, runs) => sum + runs, 0) : DEFAULTS.concurrency.value), 'concurrency'),
+    queues,
+    limits,
+    leaseMs,
+    concurrency: whole(
+      options.concurrency ?? (limits ? [...limits.values()].reduce((sum, runs) => sum + runs, 0) : DEFAULTS.concurrency.value),
+      'concurrency',
+    ),
     graceMs: durationMs(options.grace ?? DEFAULTS.grace.value, 'grace'),
     abortGraceMs: durationMs(options.abortGrace ?? DEFAULTS.abortGrace.value, 'abortGrace'),
     maxDeliveries: whole(options.maxDeliveries ?? DEFAULTS.maxDeliveries.value, 'maxDeliveries'),
     hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
-    signal: options.signal, until: options.until ?? 'stopped',
+    signal: options.signal,
+    until: options.until ?? 'stopped',
   }
 }
 

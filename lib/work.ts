@@ -11,14 +11,31 @@ import { startWorker, type Worker } from './worker.ts'
 export async function work(app: Internals, options: WorkOptions): Promise<Worker> {
   const { definitions, duplicates, chain, table, defaults, encoder, log, workers, toSending } = app
   for (const [name, files] of duplicates) {
-    throw new GreenroomError('ACTOR_DUPLICATE', `Two actors are called ${name}: in ${listed(files)}`, { help: 'Rename one of them; messages carry the name and nothing else' })
+    throw new GreenroomError('ACTOR_DUPLICATE', `Two actors are called ${name}: in ${listed(files)}`, {
+      help: 'Rename one of them; messages carry the name and nothing else',
+    })
   }
   const implemented = new Set([...definitions.values()].filter(({ handler }) => handler).map(({ queue }) => queue))
   const settings = workSettings(options, implemented)
-  if (!chain.some(({ name }) => name === 'retries')) log.warn({ chain: chain.map(({ name }) => name) }, 'the middleware chain has no retries: a message that fails once is dead')
+  if (!chain.some(({ name }) => name === 'retries'))
+    log.warn({ chain: chain.map(({ name }) => name) }, 'the middleware chain has no retries: a message that fails once is dead')
   const live = await app.open()
-  const innermost = createInnermost({ definitions, clock: live.clock, events: live.events, maxDeliveries: settings.maxDeliveries, abortGraceMs: settings.abortGraceMs })
-  const executor = createExecutor({ live, encoder, table, defaults, definitions, process: composeProcess(chain, innermost.process), toSending })
+  const innermost = createInnermost({
+    definitions,
+    clock: live.clock,
+    events: live.events,
+    maxDeliveries: settings.maxDeliveries,
+    abortGraceMs: settings.abortGraceMs,
+  })
+  const executor = createExecutor({
+    live,
+    encoder,
+    table,
+    defaults,
+    definitions,
+    process: composeProcess(chain, innermost.process),
+    toSending,
+  })
   const worker = await startWorker(live, executor, settings, log)
   workers.add(worker)
   void worker.stopped.then(() => workers.delete(worker))

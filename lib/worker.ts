@@ -37,15 +37,24 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   const { broker, clock, events } = live
   const { queues, limits, concurrency, leaseMs, graceMs } = settings
   const slots = createSlots(concurrency, limits)
-  const taking = new AbortController(), lost = new Set<string>()
+  const taking = new AbortController(),
+    lost = new Set<string>()
   let stopping: { force(graceMs: number): void } | undefined, wake: (() => void) | undefined, sweepTimer: Timer | undefined
 
   await broker.open(queues)
   const consumer: Consumer = await broker.consume({ queues, credit: concurrency + AHEAD_MAX + UNFLUSHED_MAX, leaseMs, onLost })
-  const settler = createSettler(consumer, () => { const go = wake; wake = undefined; go?.() }, (error, count) => {
-    log.error({ err: error, count }, 'settlements failed; their messages run again when the lease lapses')
-    events.emit('trouble', { what: `${count} settlements failed`, error })
-  })
+  const settler = createSettler(
+    consumer,
+    () => {
+      const go = wake
+      wake = undefined
+      go?.()
+    },
+    (error, count) => {
+      log.error({ err: error, count }, 'settlements failed; their messages run again when the lease lapses')
+      events.emit('trouble', { what: `${count} settlements failed`, error })
+    },
+  )
 
   function onLost(tokens: readonly string[]): void {
     slots.forget(new Set(tokens))
@@ -55,7 +64,10 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   function start(delivery: Delivery): void {
     void executor.execute(delivery).then(({ settlement, told }) => {
       slots.end(delivery.envelope.queue)
-      if (lost.delete(delivery.token)) { told('lost'); settler.nudge() } else settler.add(settlement, told)
+      if (lost.delete(delivery.token)) {
+        told('lost')
+        settler.nudge()
+      } else settler.add(settlement, told)
       startHeld()
     })
   }
@@ -72,10 +84,19 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     let trouble = 0
     while (!stopping) {
       const { max, room } = slots.wanted(clock.monotonic())
-      if (max === 0) { await new Promise<void>(resolve => { wake = resolve }); continue }
+      if (max === 0) {
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
+        continue
+      }
       settler.flush()
       try {
-        const deliveries = await consumer.take(max, { waitMs: settings.until === 'idle' ? 0 : TAKE_WAIT_MS, signal: taking.signal, ...(room && { room }) })
+        const deliveries = await consumer.take(max, {
+          waitMs: settings.until === 'idle' ? 0 : TAKE_WAIT_MS,
+          signal: taking.signal,
+          ...(room && { room }),
+        })
         if (trouble > 0) log.info({ broker: broker.name }, 'the broker answers again')
         trouble = 0
         const now = clock.monotonic()
@@ -84,7 +105,11 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
         startHeld()
         if (deliveries.length > 0 || settings.until !== 'idle') continue
         if (slots.running === 0 && slots.held === 0 && settler.pending === 0) return void close()
-        if (slots.running > 0) await new Promise<void>(resolve => { wake = resolve }); else await settler.idle()
+        if (slots.running > 0)
+          await new Promise<void>(resolve => {
+            wake = resolve
+          })
+        else await settler.idle()
       } catch (error) {
         if (trouble++ === 0) {
           log.error({ broker: broker.name, err: error }, 'the broker does not answer; the worker tries again')
@@ -100,13 +125,17 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     const now = clock.monotonic()
     giveBack(slots.overdue(now))
     executor.endHung(now, settings.hookTimeoutMs)
-    sweepTimer = clock.after(SWEEP_MS, sweep)                // keeps the process alive while handlers run
+    sweepTimer = clock.after(SWEEP_MS, sweep) // keeps the process alive while handlers run
   }
 
   async function stop(firstGraceMs: number): Promise<void> {
     const graceOver = new AbortController()
     const timers: Timer[] = []
-    stopping = { force(graceMs) { timers.push(clock.after(graceMs, () => graceOver.abort())) } }
+    stopping = {
+      force(graceMs) {
+        timers.push(clock.after(graceMs, () => graceOver.abort()))
+      },
+    }
     taking.abort()
     wake?.()
     if (events.watched('stopping')) events.emit('stopping', { running: slots.running, graceMs: firstGraceMs })
@@ -114,7 +143,10 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     giveBack(slots.all())
     stopping.force(firstGraceMs)
     graceOver.signal.addEventListener('abort', () => executor.abortAll('shutdown'))
-    while (slots.running > 0) await new Promise<void>(resolve => { wake = resolve })
+    while (slots.running > 0)
+      await new Promise<void>(resolve => {
+        wake = resolve
+      })
     await settler.idle()
     for (const timer of [...timers, sweepTimer]) timer?.cancel()
     settings.signal?.removeEventListener('abort', onSignal)
@@ -125,14 +157,29 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   const close: Worker['close'] = ({ grace } = {}) => {
     const ms = grace === undefined ? graceMs : durationMs(grace, 'grace')
     if (stopping) stopping.force(ms)
-    closing ??= stop(ms).catch((error: unknown) => log.error({ err: error }, 'the worker failed to stop cleanly')).then(resolveStopped)
+    closing ??= stop(ms)
+      .catch((error: unknown) => log.error({ err: error }, 'the worker failed to stop cleanly'))
+      .then(resolveStopped)
     return closing
   }
   let resolveStopped!: () => void
-  const stopped = new Promise<void>(resolve => { resolveStopped = resolve })
-  const onSignal = () => { void close() }
+  const stopped = new Promise<void>(resolve => {
+    resolveStopped = resolve
+  })
+  const onSignal = () => {
+    void close()
+  }
   const pumping = pump()
   sweep()
-  if (settings.signal?.aborted) onSignal(); else settings.signal?.addEventListener('abort', onSignal, { once: true })
-  return { stopped, queues, get running() { return slots.running }, close, [Symbol.asyncDispose]: () => close() }
+  if (settings.signal?.aborted) onSignal()
+  else settings.signal?.addEventListener('abort', onSignal, { once: true })
+  return {
+    stopped,
+    queues,
+    get running() {
+      return slots.running
+    },
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  }
 }

@@ -12,7 +12,9 @@ export type AgeLimitSpecs = { maxAge: Option<Duration, number, true> }
  * @example await notify.with({ maxAge: '10m' }).send(user)
  */
 export function ageLimit({ maxAge = Infinity }: { readonly maxAge?: Duration | undefined } = {}): Middleware<AgeLimitSpecs> {
-  const options: AgeLimitSpecs = { maxAge: perMessage(duration(durationMs(maxAge, 'maxAge', { infinite: true }), { infinite: true })) }
+  const options: AgeLimitSpecs = {
+    maxAge: perMessage(duration(durationMs(maxAge, 'maxAge', { infinite: true }), { infinite: true })),
+  }
   return defineMiddleware({
     name: 'ageLimit',
     inside: ['callbacks', 'retries'],

@@ -5,6 +5,11 @@ import type { Message } from '../lib/message.ts'
 import type { AnyContext } from '../lib/middleware.ts'
 
 /** @param role which option names the other actor; @param args what it takes */
-export function callbackMessage({ message, clock }: AnyContext, role: string, { actor, queue }: Target, args: readonly unknown[]): Message {
+export function callbackMessage(
+  { message, clock }: AnyContext,
+  role: string,
+  { actor, queue }: Target,
+  args: readonly unknown[],
+): Message {
   return { id: derivedId(message.id, role), queue, actor, args, options: {}, timestamp: clock.now() }
 }

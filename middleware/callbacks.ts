@@ -10,11 +10,16 @@ import { callbackMessage } from './callback-message.ts'
 import { parseTarget } from './retries.ts'
 
 /** An actor that takes the result and the message. */
-export interface OnSuccess extends ForActor { readonly type: Accepts<[result: this['result'], message: Message]> }
+export interface OnSuccess extends ForActor {
+  readonly type: Accepts<[result: this['result'], message: Message]>
+}
 /** An actor that takes the failure and the message. */
 export type OnFailure = Accepts<[failure: Failure, message: Message]>
 
-export type CallbackSpecs = { onSuccess: Option<OnSuccess, Target | undefined, false>, onFailure: Option<OnFailure, Target | undefined, false> }
+export type CallbackSpecs = {
+  onSuccess: Option<OnSuccess, Target | undefined, false>
+  onFailure: Option<OnFailure, Target | undefined, false>
+}
 
 /**
  * Callbacks. `onSuccess` is sent `(result, message)` once the message is done, `onFailure` `(failure, message)` once it is
@@ -32,12 +37,22 @@ export function callbacks(): Middleware<CallbackSpecs> {
     options,
     async process(context, next): Promise<Outcome> {
       const outcome = await next()
-      const { message, options: { onSuccess, onFailure } } = context
-      if (outcome.kind === 'done' && onSuccess) return { ...outcome, then: [...outcome.then ?? [], callbackMessage(context, 'onSuccess', onSuccess, [outcome.result ?? null, message])] }
+      const {
+        message,
+        options: { onSuccess, onFailure },
+      } = context
+      if (outcome.kind === 'done' && onSuccess)
+        return {
+          ...outcome,
+          then: [...(outcome.then ?? []), callbackMessage(context, 'onSuccess', onSuccess, [outcome.result ?? null, message])],
+        }
       if ((outcome.kind === 'dead' || outcome.kind === 'failed') && onFailure) {
-        const dead = outcome.kind === 'dead' ? outcome : { kind: 'dead' as const, reason: failureOf(outcome.error).message, error: outcome.error }
+        const dead =
+          outcome.kind === 'dead'
+            ? outcome
+            : { kind: 'dead' as const, reason: failureOf(outcome.error).message, error: outcome.error }
         const failure = dead.error === undefined ? { type: 'Dead', message: dead.reason } : failureOf(dead.error)
-        return { ...dead, then: [...dead.then ?? [], callbackMessage(context, 'onFailure', onFailure, [failure, message])] }
+        return { ...dead, then: [...(dead.then ?? []), callbackMessage(context, 'onFailure', onFailure, [failure, message])] }
       }
       return outcome
     },

@@ -23,7 +23,13 @@ export interface StandardDefaults {
   readonly notifyShutdown?: boolean | undefined
 }
 
-export type Standard = readonly [Middleware<CallbackSpecs>, Middleware<RetriesSpecs>, Middleware<AgeLimitSpecs>, Middleware<ShutdownSpecs>, Middleware<TimeLimitSpecs>]
+export type Standard = readonly [
+  Middleware<CallbackSpecs>,
+  Middleware<RetriesSpecs>,
+  Middleware<AgeLimitSpecs>,
+  Middleware<ShutdownSpecs>,
+  Middleware<TimeLimitSpecs>,
+]
 
 /**
  * The chain that most apps want, outermost first: callbacks, retries, age limit, shutdown, time limit.

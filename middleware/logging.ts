@@ -17,7 +17,12 @@ export interface LoggingOptions {
  * @example middleware: [...standard(), logging({ log: pino() })]
  */
 export function logging({ log, args }: LoggingOptions): Middleware {
-  const facts = (message: Message) => ({ id: message.id, actor: message.actor, queue: message.queue, ...(args && { args: args(message) }) })
+  const facts = (message: Message) => ({
+    id: message.id,
+    actor: message.actor,
+    queue: message.queue,
+    ...(args && { args: args(message) }),
+  })
   return defineMiddleware({
     name: 'logging',
     on: {
@@ -26,16 +31,26 @@ export function logging({ log, args }: LoggingOptions): Middleware {
       settled({ message, outcome, attempt, ms, settled }) {
         const all = { ...facts(message), attempt, ms: Math.round(ms), ...(settled === 'lost' && { settled }) }
         switch (outcome.kind) {
-          case 'done': return log.info(all, 'done')
-          case 'release': return log.info({ ...all, afterMs: outcome.afterMs, reason: outcome.reason }, 'released')
-          case 'retry': return log.warn({ ...all, afterMs: outcome.afterMs, err: failureOf(outcome.error) }, 'failed, will be tried again')
-          case 'dead': return log.error({ ...all, reason: outcome.reason, ...(outcome.error !== undefined && { err: failureOf(outcome.error) }) }, 'dead')
-          case 'failed': return log.error({ ...all, err: failureOf(outcome.error) }, 'dead: failed, and no middleware retries it')
-          default: return outcome satisfies never
+          case 'done':
+            return log.info(all, 'done')
+          case 'release':
+            return log.info({ ...all, afterMs: outcome.afterMs, reason: outcome.reason }, 'released')
+          case 'retry':
+            return log.warn({ ...all, afterMs: outcome.afterMs, err: failureOf(outcome.error) }, 'failed, will be tried again')
+          case 'dead':
+            return log.error(
+              { ...all, reason: outcome.reason, ...(outcome.error !== undefined && { err: failureOf(outcome.error) }) },
+              'dead',
+            )
+          case 'failed':
+            return log.error({ ...all, err: failureOf(outcome.error) }, 'dead: failed, and no middleware retries it')
+          default:
+            return outcome satisfies never
         }
       },
       rejected: event => log.error(event, 'dead: not a message'),
-      stuck: ({ message, reason, stuck }) => log.warn({ ...facts(message), reason, stuck }, 'a handler goes on after its signal was aborted'),
+      stuck: ({ message, reason, stuck }) =>
+        log.warn({ ...facts(message), reason, stuck }, 'a handler goes on after its signal was aborted'),
       stopping: event => log.info(event, 'stopping'),
       trouble: ({ what, error }) => log.error({ err: failureOf(error) }, what),
     },

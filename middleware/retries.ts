@@ -15,7 +15,7 @@ import { callbackMessage } from './callback-message.ts'
 /** A class of errors, e.g. `TypeError`. */
 export type ErrorClass = abstract new (...args: any[]) => unknown
 /** Says whether to try again. `attempt`: failed attempts so far, 1 after the first failure. */
-export type RetryWhen = (failure: { readonly attempt: number, readonly error: unknown }) => boolean
+export type RetryWhen = (failure: { readonly attempt: number; readonly error: unknown }) => boolean
 /** An actor that is sent the message that was given up, and its last failure. */
 export type OnExhausted = Accepts<[message: Message, failure: Failure]>
 
@@ -46,7 +46,11 @@ const MOST_RETRIES = 1_000
  * `(message, failure)` when a message is given up. A handler may throw `retryAfter('30s')` or `giveUp('why')`.
  * @example app.actor(charge, { name: 'charge', maxRetries: 5, minBackoff: '1s', throws: [NotFound] })
  */
-export function retries({ maxRetries = DEFAULT_MAX_RETRIES, minBackoff = DEFAULT_MIN_BACKOFF_MS, maxBackoff = DEFAULT_MAX_BACKOFF_MS }: RetriesDefaults = {}): Middleware<RetriesSpecs> {
+export function retries({
+  maxRetries = DEFAULT_MAX_RETRIES,
+  minBackoff = DEFAULT_MIN_BACKOFF_MS,
+  maxBackoff = DEFAULT_MAX_BACKOFF_MS,
+}: RetriesDefaults = {}): Middleware<RetriesSpecs> {
   const options: RetriesSpecs = {
     maxRetries: perMessage(count(count(0, { max: MOST_RETRIES }).parse(maxRetries, 'maxRetries'), { max: MOST_RETRIES })),
     minBackoff: perMessage(duration(minBackoff)),
@@ -61,33 +65,58 @@ export function retries({ maxRetries = DEFAULT_MAX_RETRIES, minBackoff = DEFAULT
     async process(context, next): Promise<Outcome> {
       const outcome = await next()
       if (outcome.kind !== 'failed') return outcome
-      const { attempt, options, random } = context, { error } = outcome
+      const { attempt, options, random } = context,
+        { error } = outcome
       const why = finalReason(error, attempt + 1, options)
       if (why === undefined) return { kind: 'retry', afterMs: retryAfterOf(error) ?? backoffMs(attempt, options, random), error }
       const { onExhausted } = options
-      return { kind: 'dead', reason: why, error, ...(onExhausted && { then: [callbackMessage(context, 'onExhausted', onExhausted, [context.message, failureOf(error)])] }) }
+      return {
+        kind: 'dead',
+        reason: why,
+        error,
+        ...(onExhausted && { then: [callbackMessage(context, 'onExhausted', onExhausted, [context.message, failureOf(error)])] }),
+      }
     },
   })
 }
 
-interface Policy { readonly maxRetries: number, readonly throws: readonly ErrorClass[], readonly retryWhen: RetryWhen | undefined }
+interface Policy {
+  readonly maxRetries: number
+  readonly throws: readonly ErrorClass[]
+  readonly retryWhen: RetryWhen | undefined
+}
 
 /** Why this failure is the last; undefined when it is tried again. Pure, but for the user's own `retryWhen`. */
-export function finalReason(error: unknown, failedAttempts: number, { maxRetries, throws, retryWhen }: Policy): string | undefined {
+export function finalReason(
+  error: unknown,
+  failedAttempts: number,
+  { maxRetries, throws, retryWhen }: Policy,
+): string | undefined {
   if (isGiveUp(error)) return `gave up: ${failureOf(error).message}`
   const thrown = throws.find(kind => error instanceof kind)
   if (thrown) return `threw ${thrown.name}, which is not tried again: ${failureOf(error).message}`
-  if (retryWhen) return retryWhen({ attempt: failedAttempts, error }) ? undefined : `retryWhen said no after attempt ${failedAttempts}: ${failureOf(error).message}`
-  return failedAttempts > maxRetries ? `retries exhausted after ${failedAttempts} attempts: ${failureOf(error).message}` : undefined
+  if (retryWhen)
+    return retryWhen({ attempt: failedAttempts, error })
+      ? undefined
+      : `retryWhen said no after attempt ${failedAttempts}: ${failureOf(error).message}`
+  return failedAttempts > maxRetries
+    ? `retries exhausted after ${failedAttempts} attempts: ${failureOf(error).message}`
+    : undefined
 }
 
-const refuse = (name: string, value: unknown, help: string): never => { throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help }) }
+const refuse = (name: string, value: unknown, help: string): never => {
+  throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help })
+}
 
 function parseClasses(value: unknown, name: string): readonly ErrorClass[] {
-  return Array.isArray(value) && value.every(item => typeof item === 'function') ? value as ErrorClass[] : refuse(name, value, 'Give a list of error classes: [NotFound]')
+  return Array.isArray(value) && value.every(item => typeof item === 'function')
+    ? (value as ErrorClass[])
+    : refuse(name, value, 'Give a list of error classes: [NotFound]')
 }
 function parseRetryWhen(value: unknown, name: string): RetryWhen {
-  return typeof value === 'function' ? value as RetryWhen : refuse(name, value, 'Give a function ({ attempt, error }) => boolean')
+  return typeof value === 'function'
+    ? (value as RetryWhen)
+    : refuse(name, value, 'Give a function ({ attempt, error }) => boolean')
 }
 /** An actor, for options that name one. */
 export function parseTarget(value: unknown, name: string): Target {

@@ -10,7 +10,9 @@ export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
  * for long work that can save its place. It is released, which costs no attempt, and runs again elsewhere.
  * @param defaults `notifyShutdown`: for actors that do not say. @default false
  */
-export function shutdown({ notifyShutdown = false }: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
+export function shutdown({
+  notifyShutdown = false,
+}: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
   const told = new Set<Pick<Context, 'abort'>>()
   const options: ShutdownSpecs = { notifyShutdown: perMessage(flag(notifyShutdown)) }
   return defineMiddleware({
@@ -20,8 +22,16 @@ export function shutdown({ notifyShutdown = false }: { readonly notifyShutdown?:
     async process(context, next) {
       if (!context.options.notifyShutdown) return next()
       told.add(context)
-      try { return await next() } finally { told.delete(context) }
+      try {
+        return await next()
+      } finally {
+        told.delete(context)
+      }
     },
-    on: { stopping() { for (const { abort } of told) abort('shutdown') } },
+    on: {
+      stopping() {
+        for (const { abort } of told) abort('shutdown')
+      },
+    },
   })
 }

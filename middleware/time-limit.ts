@@ -15,17 +15,28 @@ const DEFAULT_TIME_LIMIT = '10m'
  * @param defaults `timeLimit`: the limit of actors that give none. @default '10m'; Infinity: none
  * @example app.actor(crawl, { name: 'crawl', timeLimit: '30s' })
  */
-export function timeLimit({ timeLimit = DEFAULT_TIME_LIMIT }: { readonly timeLimit?: Duration | undefined } = {}): Middleware<TimeLimitSpecs> {
-  const options: TimeLimitSpecs = { timeLimit: perMessage(duration(durationMs(timeLimit, 'timeLimit', { infinite: true }), { infinite: true })) }
+export function timeLimit({
+  timeLimit = DEFAULT_TIME_LIMIT,
+}: { readonly timeLimit?: Duration | undefined } = {}): Middleware<TimeLimitSpecs> {
+  const options: TimeLimitSpecs = {
+    timeLimit: perMessage(duration(durationMs(timeLimit, 'timeLimit', { infinite: true }), { infinite: true })),
+  }
   return defineMiddleware({
     name: 'timeLimit',
     inside: ['callbacks', 'retries', 'ageLimit'],
     options,
     async process(context, next) {
-      const { clock, options: { timeLimit } } = context
+      const {
+        clock,
+        options: { timeLimit },
+      } = context
       if (timeLimit === Infinity) return next()
       const timer = clock.after(timeLimit, () => context.abort('time limit'), { ref: false })
-      try { return await next() } finally { timer.cancel() }
+      try {
+        return await next()
+      } finally {
+        timer.cancel()
+      }
     },
   })
 }

@@ -28,4 +28,5 @@ export function embeddedBrokerOf(url: string, services: BrokerServices): Broker 
   return embeddedBroker({ ...services, ...options, path: decodeURIComponent(path.replace(/^\/\/(?=\/)/, '')) })
 }
 
-const invalid = (what: string, help: string) => new GreenroomError('BROKER_INVALID', `${what} in the URL of the embedded broker`, { help })
+const invalid = (what: string, help: string) =>
+  new GreenroomError('BROKER_INVALID', `${what} in the URL of the embedded broker`, { help })
