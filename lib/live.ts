@@ -7,12 +7,14 @@ import { type Clock, sleep } from './clock.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { type EventStream, eventStream } from './events.ts'
+import { environmentOf } from './locate.ts'
 import type { Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { AnyMiddleware, Sending, Services } from './middleware.ts'
 import { createPusher, envelopeOf, type Pusher, pushedOf, type Verdict } from './pusher.ts'
 import { composeSend } from './send-chain.ts'
 import type { Store } from './store.ts'
+import { watchUnserved } from './unserved.ts'
 
 /** The world around an app: real, or a test's. */
 export interface World {
@@ -82,7 +84,8 @@ export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxP
   }
   const events = eventStream(chain, log)
   const sendChain = composeSend(chain, services, clock, sendTimeoutMs)
-  const pusher = createPusher({ broker, sendChain, encoder, events, clock, sendTimeoutMs, maxPending })
+  const firstSent = environmentOf(process.env) === 'production' ? () => {} : watchUnserved(broker, clock, log)
+  const pusher = createPusher({ broker, sendChain, encoder, events, clock, sendTimeoutMs, maxPending, firstSent })
   const storeAll = (batch: readonly Sending[]) =>
     Promise.all(
       batch.map(

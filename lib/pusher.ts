@@ -39,6 +39,8 @@ export interface PusherParts {
   readonly clock: Clock
   readonly sendTimeoutMs: number
   readonly maxPending: number
+  /** Told of queues after the first push to them. */
+  firstSent(queues: readonly string[]): void
 }
 
 interface Pending {
@@ -48,7 +50,16 @@ interface Pending {
   gone: boolean
 }
 
-export function createPusher({ broker, sendChain, encoder, events, clock, sendTimeoutMs, maxPending }: PusherParts): Pusher {
+export function createPusher({
+  broker,
+  sendChain,
+  encoder,
+  events,
+  clock,
+  sendTimeoutMs,
+  maxPending,
+  firstSent,
+}: PusherParts): Pusher {
   let collecting: Pending[] = [],
     pending = 0,
     scheduled = false
@@ -91,6 +102,7 @@ export function createPusher({ broker, sendChain, encoder, events, clock, sendTi
         toPush.map(({ sending, body }) => envelopeOf(sending, body)),
         { signal: deadline.signal },
       )
+      if (fresh.length > 0) firstSent(fresh)
       toPush.forEach((item, i) => give(item, verdictOf(pushed[i])))
     } catch (error) {
       for (const item of batch) give(item, { failed: error })
