@@ -9,7 +9,7 @@ import { orderChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import { connection } from './connections.ts'
 import { DEFAULTS } from './defaults.ts'
-import { define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS, TARGET } from './definition.ts'
+import { define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS } from './definition.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { jsonEncoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
@@ -224,7 +224,6 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
           add({ ...define(table, defaults, hints, handler, { ...options, name }, log), queue: declared.queue }),
           definitions,
         )
-      const target = { [TARGET]: { actor: name, queue: declared.queue } }
       return Object.assign(
         createSender(
           host,
@@ -234,7 +233,6 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
           },
           undefined,
         ),
-        target,
         { implement },
       )
     },
