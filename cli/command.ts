@@ -1,0 +1,74 @@
+/**
+ * What a command is: data for the help, and a function of its arguments and an `Io` that answers with an exit code. Commands
+ * never touch the process, the console or a signal, so that tests call `run`; cli/main.ts is the only file that does.
+ */
+import type { Clock } from '../lib/clock.ts'
+
+export interface Flag {
+  readonly type: 'string' | 'boolean'
+  readonly short?: string
+  /** What the help shows for the value: `n`, `url`. */
+  readonly value?: string
+  readonly help: string
+}
+export type Flags = Readonly<Record<string, Flag>>
+export type Values<F extends Flags> = { readonly [K in keyof F]?: F[K]['type'] extends 'boolean' ? boolean : string }
+
+export interface Args<F extends Flags = Flags> {
+  readonly positionals: readonly string[]
+  readonly values: Values<F> & { readonly verbose?: boolean }
+}
+
+export interface Command<F extends Flags = Flags> {
+  /** One word, or two: `dead list`. */
+  readonly name: string
+  /** Its arguments, as the help shows them: `<modules...>`. */
+  readonly usage: string
+  /** One sentence. */
+  readonly summary: string
+  /** Further lines of its own help. */
+  readonly notes?: readonly string[]
+  readonly flags: F
+  readonly examples: readonly string[]
+  /** How many arguments it takes. */
+  readonly arity: readonly [least: number, most: number]
+  run(args: Args<F>, io: Io): Promise<number>
+}
+
+/** Gives `run` the type of its own flags. */
+export const command = <const F extends Flags>(command: Command<F>): Command => command
+
+/** Why a process is asked to stop. `again`: by someone who has asked before and does not want to wait. */
+export type StopCause = 'SIGTERM' | 'SIGINT' | 'parent stops' | 'parent forces' | 'parent is gone'
+
+/** A worker process of `--processes`. */
+export interface Child {
+  readonly pid: number | undefined
+  /** Resolves true when it is up, false when it ended before. */
+  readonly ready: Promise<boolean>
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+  order(word: 'stop' | 'force'): void
+  kill(): void
+}
+
+/** The world of a command. */
+export interface Io {
+  /** What was asked for, one line, on standard output. */
+  print(line: string): void
+  /** What went wrong or should be known, one line, on standard error. */
+  error(line: string): void
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  readonly pid: number
+  readonly clock: Clock
+  readonly version: string
+  /** Set in a child of `--processes`. */
+  readonly parent?: { readonly number: number; ready(): void }
+  /** Calls back for each request to stop, until the returned function is called. */
+  onStop(listener: (cause: StopCause) => void): () => void
+  /** Starts this command line again as child `number`; `line` is told what it prints. */
+  fork(args: readonly string[], number: number, line: (text: string, isError: boolean) => void): Child
+  /** Ends this process at once: for the third signal. */
+  quit(code: number): void
+}

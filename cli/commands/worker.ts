@@ -1,0 +1,37 @@
+import { command } from '../command.ts'
+import { locateModules } from '../modules.ts'
+import { WORKER_FLAGS, workerSettings } from '../worker/options.ts'
+import { serve } from '../worker/serve.ts'
+import { supervise } from '../worker/supervise.ts'
+
+export const worker = command({
+  name: 'worker',
+  usage: '<modules...>',
+  summary: 'Run the actors that these modules define, until it is told to stop.',
+  notes: [
+    'Modules are paths of files: ES modules, CommonJS, TypeScript (before Node 22.18: npm install --save-dev tsx).',
+    'SIGTERM and SIGINT (Ctrl-C) drain: what runs may finish within --grace, the rest goes back. A second signal aborts what runs, a third ends the process.',
+    'With several apps each has its own --concurrency.',
+  ],
+  flags: WORKER_FLAGS,
+  examples: [
+    'greenroom worker jobs.ts',
+    'greenroom worker jobs/*.js --concurrency 50 --processes 4',
+    'greenroom worker jobs.js --queues images=2,mail=50 --grace 2m',
+    'greenroom worker jobs.js --drain',
+  ],
+  arity: [1, Infinity],
+  async run({ positionals: modules, values }, io) {
+    const settings = workerSettings(values)
+    if (settings.processes === 1 || io.parent) return serve(modules, settings, values.verbose ?? false, io)
+    locateModules(modules, io.cwd)
+    const { processes: _, ...rest } = values
+    return supervise(['worker', ...modules, ...flagsOf(rest)], settings, io)
+  },
+})
+
+/** Values as arguments again. */
+const flagsOf = (values: Readonly<Record<string, string | boolean | undefined>>): string[] =>
+  Object.entries(values).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : typeof value === 'string' ? [`--${name}=${value}`] : [],
+  )

@@ -1,0 +1,115 @@
+/**
+ * Imports the modules that a person names: ES modules, CommonJS, TypeScript. Only files that are named, never what lies about.
+ * Node 22.18 and later read TypeScript by themselves; before that the user's own tsx is asked, if it is installed.
+ */
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { nearest } from '../lib/did-you-mean.ts'
+import { shortDuration, shown } from '../lib/duration.ts'
+import { GreenroomError } from '../lib/errors.ts'
+import type { Io } from './command.ts'
+import { EXIT } from './exit.ts'
+import { CliError, lineOf } from './failure.ts'
+
+const TYPESCRIPT = /\.[cm]?tsx?$/
+/** An import that takes longer probably waits for something that never comes. */
+const SLOW_MS = 10_000
+
+const refuse = (what: string, help: string, cause?: unknown) =>
+  new CliError(EXIT.module, what, { help, ...(cause === undefined ? {} : { cause }) })
+
+/** The files, absolute and without links, before anything is imported. @throws {CliError} for what is not a file */
+export const locateModules = (modules: readonly string[], cwd: string): string[] => modules.map(module => locate(module, cwd))
+
+function locate(module: string, cwd: string): string {
+  const path = resolve(cwd, module)
+  const kind = statSync(path, { throwIfNoEntry: false })
+  if (kind?.isFile()) return realpathSync(path)
+  if (kind?.isDirectory())
+    throw refuse(
+      `${shown(module)} is a folder`,
+      `Name the file in it that defines the actors, for example ${join(module, 'index.js')}`,
+    )
+  const folder = dirname(path)
+  if (!existsSync(folder))
+    throw refuse(
+      `There is no module ${shown(module)}`,
+      `There is no folder ${folder} either; modules are paths of files, from ${cwd}`,
+    )
+  const files = readdirSync(folder).filter(name => /\.[cm]?[jt]sx?$/.test(name))
+  const near =
+    files.find(name => name.replace(/\.\w+$/, '') === basename(path).replace(/\.\w+$/, '')) ?? nearest(basename(path), files)
+  throw refuse(
+    `There is no module ${shown(module)}`,
+    near === undefined ? `Modules are paths of files, from ${cwd}` : `Did you mean ${join(dirname(module), near)}?`,
+  )
+}
+
+/** Imports one after the other. @throws {CliError} with exit code 4, which says what to do */
+export async function importModules(paths: readonly string[], io: Io): Promise<void> {
+  if (paths.some(path => TYPESCRIPT.test(path))) await readTypeScript(io)
+  for (const path of paths) {
+    const name = relative(io.cwd, path)
+    const slow = io.clock.after(SLOW_MS, () =>
+      io.error(
+        `greenroom: still importing ${name} after ${shortDuration(SLOW_MS)}: does it await something at the top that never comes?`,
+      ),
+    )
+    try {
+      await import(pathToFileURL(path).href)
+    } catch (error) {
+      throw refuse(`${name} could not be loaded: ${lineOf(error)}${placeOf(error)}`, helpOf(error, path), error)
+    } finally {
+      slow.cancel()
+    }
+  }
+}
+
+/** Where Node cannot read TypeScript and no loader was given with --import, the user's tsx becomes one. */
+async function readTypeScript({ cwd, env }: Io): Promise<void> {
+  if (isNative()) return
+  if (/\btsx\b/.test([...process.execArgv, env['NODE_OPTIONS'] ?? ''].join(' '))) return
+  let tsx: string
+  try {
+    tsx = createRequire(join(cwd, 'package.json')).resolve('tsx')
+  } catch {
+    return
+  } // another loader may be at work: the import tells
+  await import(pathToFileURL(tsx).href)
+}
+
+const isNative = (): boolean => Boolean((process.features as { typescript?: string | false }).typescript)
+
+/** This package, built: its own frames tell a user nothing. */
+const OWN = new URL('..', import.meta.url)
+
+/** The first place in the stack that is the user's: where to look. */
+function placeOf(error: unknown): string {
+  const stack = error instanceof Error && !(error instanceof GreenroomError) ? (error.stack ?? '') : ''
+  const places = [...stack.matchAll(/(?:file:\/\/)?(?:\/|[A-Za-z]:\\)[^\s()]*:\d+/g)].map(([place]) => place)
+  const place = places.find(place => !/[\\/]node_modules[\\/]/.test(place) && !place.includes(OWN.pathname))
+  return place === undefined ? '' : ` (${place})`
+}
+
+function helpOf(error: unknown, path: string): string {
+  const { code, message = '' } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; message?: string }
+  const tsx = 'npm install --save-dev tsx'
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && message.includes('.ts')) {
+    return TYPESCRIPT.test(path)
+      ? `Node ${process.versions.node} does not read TypeScript: run ${tsx}, or take Node 22.18 or later`
+      : `Node ${process.versions.node} does not read TypeScript: run ${tsx} and start it with NODE_OPTIONS='--import tsx', or take Node 22.18 or later`
+  }
+  if (
+    code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ||
+    (code === 'ERR_MODULE_NOT_FOUND' && TYPESCRIPT.test(path) && isNative() && /\.[cm]?js'/.test(message))
+  ) {
+    return `Node leaves types out and changes nothing else: run ${tsx} and start it with NODE_OPTIONS='--import tsx'`
+  }
+  const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1]
+  if (missing !== undefined) return `Is ${missing} installed? Run npm install`
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
+    return 'Mend the import; ES modules name files with their ending'
+  return 'Mend the module: the command line imports it and starts the worker by itself'
+}

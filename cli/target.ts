@@ -1,0 +1,97 @@
+/** Which broker an operator's command speaks to, and what it may ask of it. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { greenroom } from '../index.ts'
+import type { App } from '../lib/app.ts'
+import type { Broker, Inspector } from '../lib/broker.ts'
+import { GreenroomError } from '../lib/errors.ts'
+import { type Internals, internalsOf } from '../lib/internals.ts'
+import { isBroker, locateBroker } from '../lib/locate.ts'
+import { checkName } from '../lib/names.ts'
+import { redactUrl } from '../lib/redact.ts'
+import { shared } from '../lib/registry.ts'
+import { appToAsk, type Found, loadApps } from './apps.ts'
+import type { Flags, Io, Values } from './command.ts'
+import { EXIT } from './exit.ts'
+import { CliError, usage } from './failure.ts'
+
+export const TARGET_FLAGS = {
+  broker: {
+    type: 'string',
+    value: 'url',
+    help: 'The broker. Else the app of --module, else GREENROOM_BROKER, else file:.greenroom',
+  },
+  namespace: { type: 'string', value: 'name', help: "The app's namespace (default greenroom)" },
+  module: { type: 'string', value: 'file', help: 'Take broker and namespace from the app that this module makes' },
+} as const satisfies Flags
+
+export interface Opened {
+  readonly broker: Broker
+  readonly inspector: Inspector
+  readonly internals: Internals
+}
+
+/**
+ * Opens the broker that is meant, lets `use` ask it, closes it.
+ * @throws {CliError} when there is nothing to look at; {GreenroomError} `BROKER_UNSUPPORTED` when it cannot be inspected
+ */
+export async function withInspector(
+  values: Values<typeof TARGET_FLAGS>,
+  io: Io,
+  use: (opened: Opened) => Promise<number>,
+): Promise<number> {
+  const { app, internals } = await appOf(values, io)
+  try {
+    checkThere(internals, io)
+    const { broker } = await internals.open()
+    const { inspector } = broker
+    if (!inspector)
+      throw new GreenroomError('BROKER_UNSUPPORTED', `${broker.name} cannot be looked into`, {
+        help: "Use the broker's own tools",
+      })
+    return await use({ broker, inspector, internals })
+  } finally {
+    await app.close()
+  }
+}
+
+/** The app of `--module`, or one that was made for this command alone. */
+export async function appOf(
+  { broker, namespace, module }: Values<typeof TARGET_FLAGS>,
+  io: Io,
+  choose: (found: readonly Found[], module: string) => Found = appToAsk,
+): Promise<{ readonly app: App; readonly internals: Internals }> {
+  if (module !== undefined) {
+    if (broker !== undefined || namespace !== undefined)
+      throw usage('--module says which broker and namespace', 'Leave --broker and --namespace out, or --module')
+    return choose(await loadApps([module], io), module)
+  }
+  if (namespace !== undefined) checkName(namespace, 'namespace')
+  const app = greenroom({ broker: locateBroker(broker, io.env, io.cwd), namespace })
+  return { app, internals: internalsOf(app) }
+}
+
+/** Looking must not make a folder, and memory can be seen from inside only. */
+export function checkThere(internals: Internals, io: Io, { mayMake = false }: { readonly mayMake?: boolean } = {}): void {
+  const url = internals.brokerUrl()
+  if (isBroker(url)) return
+  if (url.startsWith('memory:') && !shared.connections.has(`${internals.namespace} ${url}`)) {
+    throw new GreenroomError('BROKER_UNSUPPORTED', `${redactUrl(url)} lives inside the process that made it`, {
+      help: "Other processes, such as this one, need a broker that can be shared: 'file:.greenroom'",
+    })
+  }
+  if (mayMake || !url.startsWith('file:')) return
+  const folder = folderOf(url)
+  if (existsSync(join(folder, 'data.mdb'))) return
+  throw new CliError(EXIT.usage, `There is no broker in ${folder}`, {
+    help: `It was looked for from ${io.cwd}: start a worker or send a message first, or say where it is with --broker file:/path`,
+  })
+}
+
+const folderOf = (url: string): string =>
+  decodeURIComponent(
+    url
+      .slice('file:'.length)
+      .split('?', 1)[0]!
+      .replace(/^\/\/(?=\/)/, ''),
+  )

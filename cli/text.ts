@@ -1,0 +1,46 @@
+/** Text for a terminal. What comes from a broker was written by anyone: nothing of it may move a cursor or forge a line. */
+import { shortDuration } from '../lib/duration.ts'
+import { oneLine } from '../lib/log.ts'
+import { redactUrl } from '../lib/redact.ts'
+
+/** `oneLine` cuts long lines; in pieces of this length nothing is lost. */
+const PIECE = /[^]{1,4096}/g
+
+/** Any text as one harmless line, of any length. Inside JSON the escapes still mean what they stood for. */
+export const safe = (text: string): string => text.replace(PIECE, oneLine)
+
+/** A text with the credentials of every URL in it left out. */
+export const redactText = (text: string): string => text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s'"<>]+/gi, redactUrl)
+
+/** Plain data as readable JSON, a line each, harmless. */
+export const prettyLines = (value: unknown): string[] => JSON.stringify(value, undefined, 2).split('\n').map(safe)
+
+/** `3m ago`, `in 5m`. */
+export const relative = (at: number, now: number): string =>
+  at > now ? `in ${shortDuration(at - now)}` : `${shortDuration(now - at)} ago`
+
+/** The latest time that a Date can hold. A broker may hold any number. */
+const LATEST_MS = 8.64e15
+export const timeText = (at: number, now: number): string =>
+  Math.abs(at) <= LATEST_MS ? `${new Date(at).toISOString()} (${relative(at, now)})` : `${at}`
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
+
+/** A cut for a column. */
+export const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text)
+
+/** Rows under a head, in columns; numbers to the right. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
+  const cells = [head, ...rows.map(row => row.map(cell => safe(`${cell}`)))]
+  const widths = head.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
+  const isNumber = head.map((_, column) => rows.length > 0 && rows.every(row => typeof row[column] === 'number'))
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => (isNumber[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ')
+  return cells.map(row => line(row).trimEnd())
+}
+
+/** Names and their values, one below the other. */
+export function facts(rows: readonly (readonly [name: string, value: string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${safe(value)}`)
+}

@@ -1,0 +1,98 @@
+/** The flags of `greenroom worker`, and what they mean to `app.work()`. */
+import { DEFAULTS } from '../../lib/defaults.ts'
+import { nearest } from '../../lib/did-you-mean.ts'
+import { durationMs, shortDuration, shown } from '../../lib/duration.ts'
+import { checkName } from '../../lib/names.ts'
+import type { WorkOptions } from '../../lib/work-options.ts'
+import type { Found } from '../apps.ts'
+import { durationOf, wholeOf } from '../args.ts'
+import type { Flags, Values } from '../command.ts'
+import { usage } from '../failure.ts'
+
+const { concurrency, grace } = DEFAULTS
+export const WORKER_FLAGS = {
+  concurrency: {
+    type: 'string',
+    short: 'c',
+    value: 'n',
+    help: `Handlers that run at once (default ${concurrency.value}, or the sum of --queues)`,
+  },
+  queues: {
+    type: 'string',
+    short: 'q',
+    value: 'list',
+    help: 'Serve these queues only: images,mail; or with a limit each: images=2,mail=50',
+  },
+  processes: { type: 'string', short: 'p', value: 'n', help: 'Worker processes; one that dies is started again (default 1)' },
+  grace: {
+    type: 'string',
+    value: 'duration',
+    help: `How long handlers may go on after SIGTERM (default ${shortDuration(grace.value)})`,
+  },
+  drain: { type: 'boolean', help: 'Stop when nothing is ready any more, and exit with 0. Delayed messages are not waited for' },
+} as const satisfies Flags
+
+export interface WorkerSettings {
+  readonly processes: number
+  readonly concurrency: number | undefined
+  /** Limits by queue; undefined where only the total counts. */
+  readonly queues: ReadonlyMap<string, number | undefined> | undefined
+  readonly graceMs: number
+  readonly drain: boolean
+}
+
+/** @throws {CliError}, {GreenroomError} `NAME_INVALID`, `DURATION_INVALID` */
+export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSettings {
+  return {
+    processes: values.processes === undefined ? 1 : wholeOf(values.processes, '--processes'),
+    concurrency: values.concurrency === undefined ? undefined : wholeOf(values.concurrency, '--concurrency'),
+    queues: values.queues === undefined ? undefined : queuesOf(values.queues),
+    graceMs: values.grace === undefined ? grace.value : durationMs(durationOf(values.grace), '--grace'),
+    drain: values.drain ?? false,
+  }
+}
+
+function queuesOf(text: string): Map<string, number | undefined> {
+  const queues = new Map<string, number | undefined>()
+  for (const item of text.split(',').map(item => item.trim())) {
+    const [name = '', limit, ...rest] = item.split('=')
+    if (rest.length > 0) throw usage(`--queues cannot hold ${shown(item)}`, 'Write images,mail or images=2,mail=50')
+    queues.set(checkName(name, 'queue'), limit === undefined ? undefined : wholeOf(limit, `The limit of the queue ${name}`))
+  }
+  const limits = [...queues.values()].filter(limit => limit !== undefined)
+  if (limits.length > 0 && limits.length < queues.size)
+    throw usage('Some queues of --queues have a limit, and some have none', 'Write images,mail or images=2,mail=50')
+  return queues
+}
+
+/** What one app is asked to do: of the named queues those of its actors, and those that no app's actor is on. Undefined: nothing. */
+export function workOptions(
+  { queues, concurrency, graceMs, drain }: WorkerSettings,
+  { queues: own }: Found,
+  others: ReadonlySet<string>,
+): WorkOptions | undefined {
+  const common = { concurrency, grace: graceMs, until: drain ? 'idle' : 'stopped' } as const
+  if (!queues) return common
+  const chosen = [...queues].filter(([name]) => own.includes(name) || !others.has(name))
+  if (chosen.length === 0) return undefined
+  const isLimited = chosen.every(([, limit]) => limit !== undefined)
+  return { ...common, queues: isLimited ? Object.fromEntries(chosen as [string, number][]) : chosen.map(([name]) => name) }
+}
+
+/** The queues with their limits, for the first lines; one that no actor here is on is marked, as it may be a typing error. */
+export function queuesText(options: WorkOptions, { queues: own }: Found): string {
+  const limits =
+    !Array.isArray(options.queues) && options.queues !== undefined
+      ? (options.queues as Readonly<Record<string, number>>)
+      : undefined
+  const names = limits ? Object.keys(limits) : ((options.queues as readonly string[] | undefined) ?? own)
+  const total = options.concurrency ?? (limits ? undefined : concurrency.value)
+  const text = names.map(name => name + (limits ? ` ${limits[name]}` : '') + markOf(name)).join(', ')
+  return total === undefined ? text : `${text} (${total} at once${limits ? ' in all' : ''})`
+
+  function markOf(name: string): string {
+    if (own.includes(name)) return ''
+    const near = nearest(name, own)
+    return near === undefined ? ' (no actor here is on it)' : ` (no actor here is on it: did you mean ${near}?)`
+  }
+}

@@ -1,0 +1,73 @@
+/** One worker process: imports the modules, starts a worker for each app, and stops them when it is told to. */
+import { shortDuration } from '../../lib/duration.ts'
+import { listed } from '../../lib/errors.ts'
+import type { Worker } from '../../lib/worker.ts'
+import { appsToRun, loadApps } from '../apps.ts'
+import type { Io, StopCause } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { usage } from '../failure.ts'
+import { plural } from '../text.ts'
+import { type WorkerSettings, workOptions } from './options.ts'
+import { firstLines, report } from './report.ts'
+import { stopping } from './stopping.ts'
+
+export async function serve(modules: readonly string[], settings: WorkerSettings, verbose: boolean, io: Io): Promise<number> {
+  const workers: Worker[] = []
+  const decide = stopping(io.clock, io.parent !== undefined)
+  let isStopping = false,
+    isForced = false
+  const off = io.onStop(cause => {
+    const step = decide(cause)
+    if (step === 'quit') return io.quit(EXIT.unexpected)
+    if (step === 'ignore') return
+    isStopping = true
+    if (step === 'force') isForced = true
+    for (const line of stopLines(cause, step)) io.error(line)
+    for (const worker of workers) void worker.close(step === 'force' ? { grace: 0 } : {})
+  })
+  function stopLines(cause: StopCause, step: 'drain' | 'force'): string[] {
+    const running = workers.reduce((sum, worker) => sum + worker.running, 0)
+    if (step === 'force') return [`stopping now: ${plural(running, 'handler')} told to end, unfinished messages run again`]
+    const why = cause === 'parent is gone' ? 'the parent process is gone: ' : ''
+    if (workers.length === 0) return [`${why}stopping: nothing runs yet`]
+    if (running === 0) return [`${why}stopping: no handler is running`]
+    const again = io.parent ? '' : '; again to stop now'
+    return [`${why}stopping: ${plural(running, 'handler')} running, up to ${shortDuration(settings.graceMs)}${again}`]
+  }
+
+  const found = await appsToRun(await loadApps(modules, io), modules)
+  const loud = io.parent === undefined || io.parent.number === 1
+  const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
+  try {
+    if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`)
+    const everyQueue = new Set(found.flatMap(({ queues }) => queues))
+    for (const one of found) {
+      const options = workOptions(settings, one, everyQueue)
+      if (!options || isStopping) continue
+      const worker = await one.app.work(options)
+      workers.push(worker)
+      if (loud) for (const line of firstLines((await one.internals.open()).broker.name, options, one)) io.print(line)
+      if (isStopping) void worker.close(isForced ? { grace: 0 } : {}) // told while it started
+    }
+    if (workers.length === 0 && !isStopping)
+      throw usage(`No actor is on the queues of --queues`, `There are ${listed(everyQueue)}`)
+    if (!isStopping) {
+      io.parent?.ready()
+      io.print(
+        io.parent
+          ? `process ${io.pid} is ready`
+          : settings.drain
+            ? 'ready; stops when nothing is ready any more'
+            : 'ready; Ctrl-C stops',
+      )
+    }
+    await Promise.all(workers.map(({ stopped }) => stopped))
+  } finally {
+    await Promise.all(workers.map(worker => worker.close()))
+    await Promise.all(found.map(({ app }) => app.close()))
+    quiet()
+    off()
+  }
+  if (isStopping || settings.drain) io.print(isForced ? 'stopped at once' : 'stopped')
+  return isForced ? EXIT.unexpected : EXIT.ok
+}
