@@ -11,7 +11,7 @@ import { camelCase, snakeCase } from './wire-names.ts'
 
 /** A larger body is refused when it is sent. Larger inputs belong into a file or a bucket: a queue slows down when its messages are large. */
 export const MAX_BODY_BYTES = 1_048_576
-/** A larger body, from whoever wrote it, is not decoded. */
+/** A larger body, from whoever wrote it, is not decoded, unless this app itself may send as much. */
 export const MAX_DECODED_BYTES = 4 * MAX_BODY_BYTES
 /** Arrays and objects in one body. */
 const MAX_NODES = 100_000
@@ -24,6 +24,7 @@ export interface Encoder {
 }
 
 export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?: number } = {}): Encoder {
+  const maxDecodedBytes = Math.max(MAX_DECODED_BYTES, maxBytes)
   return {
     encode(message) {
       checkData(message.args, 'args')
@@ -31,11 +32,14 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
       const text = `{"queue_name":"${message.queue}","actor_name":"${message.actor}","args":${JSON.stringify(message.args)},"kwargs":{},"options":${options},"message_id":${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
       const body = Buffer.from(text)
       if (body.length > maxBytes) throw tooLarge(message, body.length, maxBytes)
+      const crowded = body.length > 2 * MAX_NODES ? hazard(body) : undefined // a smaller one cannot hold too many
+      if (crowded !== undefined) throw tooMany(message, crowded)
       return body
     },
     decode(body) {
-      if (body.length > MAX_DECODED_BYTES) throw undecodable(`${body.length} bytes are more than ${MAX_DECODED_BYTES}`)
-      scan(body)
+      if (body.length > maxDecodedBytes) throw undecodable(`${body.length} bytes are more than ${maxDecodedBytes}`)
+      const reason = hazard(body)
+      if (reason !== undefined) throw undecodable(reason)
       return fields(parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()))
     },
   }
@@ -45,6 +49,7 @@ function wireOptions({ options }: Message): string {
   let wire: Record<string, unknown> | undefined
   for (const name in options) {
     if (options[name] === undefined) continue
+    if (FORBIDDEN.has(name)) throw forbidden(name)
     wire ??= {}
     wire[snakeCase(name)] = options[name]
   }
@@ -59,6 +64,17 @@ const tooLarge = (message: Message, bytes: number, maxBytes: number) =>
     details: { bytes, maxBytes },
   })
 
+const tooMany = ({ actor }: Message, what: string) =>
+  new GreenroomError('NOT_DATA', `The message for ${actor} has ${what}, and no worker would decode it`, {
+    help: 'Send fewer, larger values, or store the data elsewhere and send where it is',
+    details: { path: 'args' },
+  })
+
+const forbidden = (name: string) =>
+  new GreenroomError('OPTION_INVALID', `An option cannot be called ${name}`, {
+    help: 'It could reach a prototype; call it otherwise',
+  })
+
 const undecodable = (reason: string, cause?: unknown) =>
   new GreenroomError('BODY_UNDECODABLE', `Not a message: ${reason}`, {
     help: 'It is kept as a dead letter with its bytes; look at what else writes to this queue',
@@ -66,8 +82,14 @@ const undecodable = (reason: string, cause?: unknown) =>
     details: { reason },
   })
 
-/** Counts depth and nodes on the raw bytes: JSON.parse accepts 200,000 nested arrays, and whoever walks the value then overflows. */
-function scan(body: Uint8Array): void {
+/** The arguments and options of a message are one level down in its body. */
+const DEEPEST_BODY = DEEPEST + 1
+
+/**
+ * What is wrong with the shape of a body; undefined when nothing is. Counts depth and nodes on the raw bytes: JSON.parse
+ * accepts 200,000 nested arrays, and whoever walks the value then overflows.
+ */
+function hazard(body: Uint8Array): string | undefined {
   let depth = 0,
     nodes = 0,
     i = 0
@@ -79,11 +101,12 @@ function scan(body: Uint8Array): void {
       for (i++; i < end && body[i] !== 0x22; i++) if (body[i] === 0x5c) i++
     } else if ((byte | 0x20) === 0x7b) {
       // [ or {
-      if (++depth > DEEPEST) throw undecodable(`nested more than ${DEEPEST} deep`)
-      if (++nodes > MAX_NODES) throw undecodable(`more than ${MAX_NODES} arrays and objects`)
+      if (++depth > DEEPEST_BODY) return `nested more than ${DEEPEST} deep`
+      if (++nodes > MAX_NODES) return `more than ${MAX_NODES} arrays and objects`
     } else if ((byte | 0x20) === 0x7d) depth-- // ] or }
     i++
   }
+  return undefined
 }
 
 function parse(text: string): unknown {
