@@ -3,7 +3,7 @@
  * are compiled by `npm run check`. They import `greenroom` as a user does, so this needs the built package.
  */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -26,7 +26,14 @@ async function node(code: string, env: Record<string, string> = {}) {
     rmSync(folder, { recursive: true, force: true })
   }
 }
-const program = (name: string) => JSON.stringify(join(programs, name))
+/** The program without the lines that must not compile, where `greenroom` means this package. */
+function program(name: string): string {
+  const source = readFileSync(join(programs, name), 'utf8').replace(/^.*@ts-expect-error.*\n.*\n/gm, '')
+  const folder = join(root, '.build/programs')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), source)
+  return JSON.stringify(join(folder, name))
+}
 
 t.test('01 one file: called directly it greets; sent, a worker in this process greets', async t => {
   const { stdout } = await node(`
@@ -73,7 +80,7 @@ t.test('10 middleware: a skipped message says by whom, and a message without a t
     const { tenancy, breaker, redact } = await import(${program('10-middleware.ts')})
     const tenants = tenancy()
     const app = greenroom({ middleware: [tenants, breaker(2), redact(), ...standard({ maxRetries: 0 })] })
-    const pay = app.actor(async card => { console.log('ran for', tenants.tenant); if (card === 'bad') throw new Error('declined') }, { name: 'pay', redact: () => ['****'] })
+    const pay = app.actor(async card => { console.log('ran for', tenants.tenant()); if (card === 'bad') throw new Error('declined') }, { name: 'pay', redact: () => ['****'] })
     const t = await testing(app)
     console.log(JSON.stringify(await pay.with({ tenant: 'acme', region: 'us' }).send('4111')))
     console.log(await pay.send('4111').catch(error => [error.message, error.cause?.message].join(' ')))
