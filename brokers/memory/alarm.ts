@@ -11,7 +11,8 @@ export interface Alarm {
 const LONGEST_NAP_MS = 60_000
 
 export function alarm(clock: Clock, ring: () => void): Alarm {
-  let set: Timer | undefined, due = Infinity
+  let set: Timer | undefined,
+    due = Infinity
   function cancel(): void {
     set?.cancel()
     set = undefined
@@ -23,7 +24,14 @@ export function alarm(clock: Clock, ring: () => void): Alarm {
       cancel()
       const now = clock.now()
       due = Math.min(when, now + LONGEST_NAP_MS)
-      set = clock.after(Math.max(0, due - now), () => { cancel(); ring() }, { ref: false })
+      set = clock.after(
+        Math.max(0, due - now),
+        () => {
+          cancel()
+          ring()
+        },
+        { ref: false },
+      )
     },
     cancel,
   }

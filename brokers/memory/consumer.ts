@@ -37,7 +37,17 @@ export interface Consumers {
 /** So that one renewal may come late, and the next still in time. */
 const RENEWALS_A_LEASE = 3
 
-export function consumers({ state, clock, log, changed }: { state: Reducer, clock: Clock, log: Logger, changed(now: number): void }): Consumers {
+export function consumers({
+  state,
+  clock,
+  log,
+  changed,
+}: {
+  state: Reducer
+  clock: Clock
+  log: Logger
+  changed(now: number): void
+}): Consumers {
   const lives = new Map<Consumer, Live>()
   const waiting = new Set<Wait>()
 
@@ -46,7 +56,9 @@ export function consumers({ state, clock, log, changed }: { state: Reducer, cloc
       const abort = () => self.end([])
       const timer: Timer = clock.after(waitMs, abort)
       const self: Wait = {
-        live, max, room,
+        live,
+        max,
+        room,
         end(deliveries) {
           timer.cancel()
           signal.removeEventListener('abort', abort)
@@ -66,7 +78,11 @@ export function consumers({ state, clock, log, changed }: { state: Reducer, cloc
   }
 
   function tell({ onLost }: Live, tokens: readonly string[]): void {
-    try { onLost(tokens) } catch (error) { log.error({ error }, 'onLost of a consumer threw') }
+    try {
+      onLost(tokens)
+    } catch (error) {
+      log.error({ error }, 'onLost of a consumer threw')
+    }
   }
 
   return {
@@ -76,17 +92,22 @@ export function consumers({ state, clock, log, changed }: { state: Reducer, cloc
       const consumer: Consumer = {
         async take(max, options) {
           usable()
-          if (disposed) throw new GreenroomError('BROKER_INVALID', 'take() was called on a consumer that was disposed', { help: 'Ask the broker for a new one with consume()' })
+          if (disposed)
+            throw new GreenroomError('BROKER_INVALID', 'take() was called on a consumer that was disposed', {
+              help: 'Ask the broker for a new one with consume()',
+            })
           if (options.signal.aborted) return []
           live.frozen = false
-          const now = clock.now(), taken = state.take(live.holder, max, options.room, now)
+          const now = clock.now(),
+            taken = state.take(live.holder, max, options.room, now)
           if (taken.length === 0 && options.waitMs > 0) return wait(live, max, options)
           changed(now)
           return taken
         },
         async settle(batch) {
           usable()
-          const now = clock.now(), settled = state.settle(live.holder, batch, now)
+          const now = clock.now(),
+            settled = state.settle(live.holder, batch, now)
           changed(now)
           return settled
         },
@@ -118,14 +139,20 @@ export function consumers({ state, clock, log, changed }: { state: Reducer, cloc
     },
     nextDeadline() {
       let next = Infinity
-      for (const { holder: { held, deadline, leaseMs }, frozen } of lives.values()) {
+      for (const {
+        holder: { held, deadline, leaseMs },
+        frozen,
+      } of lives.values()) {
         if (held.size > 0) next = Math.min(next, frozen ? deadline : deadline - leaseMs * (1 - 1 / RENEWALS_A_LEASE))
       }
       return next
     },
     freeze(consumer) {
       const live = lives.get(consumer)
-      if (!live) throw new GreenroomError('BROKER_INVALID', 'freeze() was given a consumer that is not of this broker, or was disposed', { help: 'Give one that consume() returned' })
+      if (!live)
+        throw new GreenroomError('BROKER_INVALID', 'freeze() was given a consumer that is not of this broker, or was disposed', {
+          help: 'Give one that consume() returned',
+        })
       live.frozen = true
       endWaits(live)
     },

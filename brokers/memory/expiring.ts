@@ -2,7 +2,10 @@
 import { heap } from './heap.ts'
 import type { Heap, Timed } from './heap.ts'
 
-interface Row<V> extends Timed { readonly key: string, value: V }
+interface Row<V> extends Timed {
+  readonly key: string
+  value: V
+}
 
 export interface Expiring<V> {
   readonly size: number
@@ -15,13 +18,16 @@ export interface Expiring<V> {
 }
 
 export function expiring<V>(): Expiring<V> {
-  const rows = new Map<string, Row<V>>(), ends: Heap<Row<V>> = heap()
+  const rows = new Map<string, Row<V>>(),
+    ends: Heap<Row<V>> = heap()
   function remove(row: Row<V>): void {
     rows.delete(row.key)
     ends.remove(row)
   }
   return {
-    get size() { return rows.size },
+    get size() {
+      return rows.size
+    },
     get(key, now) {
       const row = rows.get(key)
       return row && now < row.when ? row.value : undefined

@@ -18,7 +18,10 @@ export interface Heap<T extends Timed> {
 export function heap<T extends Timed>(): Heap<T> {
   const nodes: T[] = []
   let made = 0
-  const put = (node: T, index: number) => { nodes[index] = node; node.index = index }
+  const put = (node: T, index: number) => {
+    nodes[index] = node
+    node.index = index
+  }
 
   function up(node: T, from: number): void {
     let index = from
@@ -43,15 +46,20 @@ export function heap<T extends Timed>(): Heap<T> {
   }
 
   return {
-    get first() { return nodes[0] },
-    get size() { return nodes.length },
+    get first() {
+      return nodes[0]
+    },
+    get size() {
+      return nodes.length
+    },
     add(node) {
       node.order = ++made
       nodes.push(node)
       up(node, nodes.length - 1)
     },
     remove(node) {
-      const { index } = node, moved = nodes.pop()!
+      const { index } = node,
+        moved = nodes.pop()!
       node.index = -1
       if (moved === node) return
       down(moved, index)

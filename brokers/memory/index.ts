@@ -32,7 +32,14 @@ export interface MemoryBroker extends Broker {
 }
 
 const CAPABILITIES: Capabilities = {
-  lease: 'timed', once: true, uniqueIds: true, atomicThen: 'always', delayMs: 0, peek: true, removal: true, durable: false,
+  lease: 'timed',
+  once: true,
+  uniqueIds: true,
+  atomicThen: 'always',
+  delayMs: 0,
+  peek: true,
+  removal: true,
+  durable: false,
 }
 
 /** A line about dropped dead letters at most so often: a flood of them must not become a flood of lines. */
@@ -43,14 +50,19 @@ const WARN_EVERY_MS = 60_000
  * @example const broker = memoryBroker({ clock: movingClock() })
  */
 export function memoryBroker({
-  namespace = 'greenroom', clock = systemClock, newId = systemId, log = consoleLogger, ...limits
+  namespace = 'greenroom',
+  clock = systemClock,
+  newId = systemId,
+  log = consoleLogger,
+  ...limits
 }: MemoryOptions = {}): MemoryBroker {
   checkName(namespace, 'namespace')
   const state = reducer({ ...limits, prefix: `${newId()}/` })
   const store = memoryStore({ clock })
   const held = consumers({ state, clock, log, changed })
   const timer = alarm(clock, tick)
-  let closed = false, warnedAt = -Infinity
+  let closed = false,
+    warnedAt = -Infinity
 
   /** After every command: whoever waits may have something to take, and something may be due earlier than the timer knew. */
   function changed(now: number): void {
@@ -74,11 +86,16 @@ export function memoryBroker({
     const forgotten = state.forgotten()
     if (!forgotten) return
     warnedAt = now
-    for (const [queue, dropped] of forgotten) log.warn({ queue, dropped }, 'the oldest dead letters were dropped: there are more, or older ones, than are kept')
+    for (const [queue, dropped] of forgotten)
+      log.warn({ queue, dropped }, 'the oldest dead letters were dropped: there are more, or older ones, than are kept')
   }
 
   function usable(): void {
-    if (closed) throw new GreenroomError('APP_CLOSED', 'The memory broker was closed', { help: 'Its messages are gone; make a new one with memoryBroker()', stored: 'no' })
+    if (closed)
+      throw new GreenroomError('APP_CLOSED', 'The memory broker was closed', {
+        help: 'Its messages are gone; make a new one with memoryBroker()',
+        stored: 'no',
+      })
   }
 
   return {
@@ -95,14 +112,16 @@ export function memoryBroker({
     async push(batch, { signal } = {}) {
       usable()
       signal?.throwIfAborted()
-      const now = clock.now(), pushed = state.push(batch, now)
+      const now = clock.now(),
+        pushed = state.push(batch, now)
       changed(now)
       return pushed
     },
     async consume(options: ConsumeOptions) {
       usable()
       for (const queue of options.queues) checkName(queue, 'queue')
-      if (options.queues.length === 0) throw new GreenroomError('OPTION_INVALID', 'A consumer of no queues was asked for', { help: 'Give at least one' })
+      if (options.queues.length === 0)
+        throw new GreenroomError('OPTION_INVALID', 'A consumer of no queues was asked for', { help: 'Give at least one' })
       return held.join(options, usable)
     },
     freeze: consumer => held.freeze(consumer),
@@ -117,17 +136,28 @@ export function memoryBroker({
 
   function inspectorOf(): Inspector {
     /** The reducer's command as a method: at the clock's time, as a promise, and with whoever waits woken after it. */
-    const ask = <K extends keyof Inspector>(command: K) => async (...args: Parameters<Inspector[K]>) => {
-      usable()
-      const now = clock.now()
-      const answer = (state[command] as (now: number, ...args: unknown[]) => unknown)(now, ...args)
-      changed(now)
-      return answer as never
-    }
+    const ask =
+      <K extends keyof Inspector>(command: K) =>
+      async (...args: Parameters<Inspector[K]>) => {
+        usable()
+        const now = clock.now()
+        const answer = (state[command] as (now: number, ...args: unknown[]) => unknown)(now, ...args)
+        changed(now)
+        return answer as never
+      }
     return {
-      queues: ask('queues'), counts: ask('counts'), list: ask('list'), find: ask('find'), remove: ask('remove'),
-      promote: ask('promote'), reschedule: ask('reschedule'), revive: ask('revive'), drop: ask('drop'),
-      purge: ask('purge'), pause: ask('pause'), resume: ask('resume'),
+      queues: ask('queues'),
+      counts: ask('counts'),
+      list: ask('list'),
+      find: ask('find'),
+      remove: ask('remove'),
+      promote: ask('promote'),
+      reschedule: ask('reschedule'),
+      revive: ask('revive'),
+      drop: ask('drop'),
+      purge: ask('purge'),
+      pause: ask('pause'),
+      resume: ask('resume'),
     }
   }
 }

@@ -9,7 +9,9 @@ import type { Kept, Queue, State } from './state.ts'
 
 type Unwrapped<P> = P extends Promise<infer T> ? T : P
 /** Each method of `Inspector` with the time as its last argument, at once instead of later. */
-export type Inspection = { readonly [K in keyof Inspector]: (now: number, ...args: Parameters<Inspector[K]>) => Unwrapped<ReturnType<Inspector[K]>> }
+export type Inspection = {
+  readonly [K in keyof Inspector]: (now: number, ...args: Parameters<Inspector[K]>) => Unwrapped<ReturnType<Inspector[K]>>
+}
 
 const PAGE = 100
 const LONGEST_PAGE = 1_000
@@ -35,7 +37,15 @@ export function inspection(state: State, pass: (now: number) => void): Inspectio
       if (!queue) return { ready: 0, delayed: 0, leased: 0, suspect: 0, dead: 0, oldestMs: 0, paused: false }
       const ready = queue.bands.reduce((sum, band) => sum + band.size, 0)
       const oldest = Math.min(now, ...queue.bands.map(band => band.first?.readyAt ?? now))
-      return { ready, delayed: queue.delayed, leased: queue.leased, suspect: queue.suspects.size, dead: queue.dead.size, oldestMs: now - oldest, paused: queue.paused }
+      return {
+        ready,
+        delayed: queue.delayed,
+        leased: queue.leased,
+        suspect: queue.suspects.size,
+        dead: queue.dead.size,
+        oldestMs: now - oldest,
+        paused: queue.paused,
+      }
     },
     list(now, name, place, options = {}) {
       const queue = look(now, name)
@@ -65,7 +75,10 @@ export function inspection(state: State, pass: (now: number) => void): Inspectio
     },
     reschedule(now, name, id, { due, priority }) {
       const kept = look(now, name)?.live.get(id)
-      if (due !== undefined && !isDue(due)) throw new GreenroomError('OPTION_INVALID', 'A message cannot be rescheduled to no time', { help: 'Give { afterMs } from 0 or { at } in milliseconds since 1970' })
+      if (due !== undefined && !isDue(due))
+        throw new GreenroomError('OPTION_INVALID', 'A message cannot be rescheduled to no time', {
+          help: 'Give { afterMs } from 0 or { at } in milliseconds since 1970',
+        })
       if (!kept || kept.place === 'dead') return 'missing'
       if (kept.place === 'leased') return 'leased'
       const when = due !== undefined ? dueAt(due, now) : kept.place === 'delayed' ? kept.when : now
@@ -92,12 +105,16 @@ export function inspection(state: State, pass: (now: number) => void): Inspectio
       return found.length
     },
     purge(now, name) {
-      const waiting = [...look(now, name)?.live.values() ?? []].filter(({ place }) => place !== 'leased' && place !== 'dead')
+      const waiting = [...(look(now, name)?.live.values() ?? [])].filter(({ place }) => place !== 'leased' && place !== 'dead')
       for (const kept of waiting) takeAway(kept)
       return waiting.length
     },
-    pause(_now, name) { queueOf(state, name).paused = true },
-    resume(_now, name) { queueOf(state, name).paused = false },
+    pause(_now, name) {
+      queueOf(state, name).paused = true
+    },
+    resume(_now, name) {
+      queueOf(state, name).paused = false
+    },
   }
 }
 
@@ -118,26 +135,34 @@ function revive(kept: Kept, queue: Queue, now: number): void {
 
 function entry({ envelope, place, deliveries, at, when, reason, error }: Kept): Entry {
   return {
-    envelope, place, deliveries, at,
-    ...place === 'delayed' && { dueAt: when },
-    ...reason !== undefined && { reason },
-    ...error !== undefined && { error },
+    envelope,
+    place,
+    deliveries,
+    at,
+    ...(place === 'delayed' && { dueAt: when }),
+    ...(reason !== undefined && { reason }),
+    ...(error !== undefined && { error }),
   }
 }
 
 function listed(queue: Queue, place: Place, { cursor, limit = PAGE }: ListOptions): Page {
   const most = Math.max(1, Math.min(limit, LONGEST_PAGE))
-  const found = place === 'ready' ? inBands(queue, cursor, most)
-    : place === 'suspect' ? inList(queue.suspects, cursor, most)
-    : place === 'dead' ? inList(queue.dead, cursor, most)
-    : inMap(queue, place, cursor, most)
+  const found =
+    place === 'ready'
+      ? inBands(queue, cursor, most)
+      : place === 'suspect'
+        ? inList(queue.suspects, cursor, most)
+        : place === 'dead'
+          ? inList(queue.dead, cursor, most)
+          : inMap(queue, place, cursor, most)
   // One more than was asked for tells whether there is another page.
-  const shown = found.slice(0, most), last = shown.at(-1)
-  return { entries: shown.map(entry), ...found.length > most && last && { cursor: cursorOf(last) } }
+  const shown = found.slice(0, most),
+    last = shown.at(-1)
+  return { entries: shown.map(entry), ...(found.length > most && last && { cursor: cursorOf(last) }) }
 }
 
 /** Band or due time, then the order within: both only rise along a listing. */
-const major = ({ place, envelope, when }: Kept) => place === 'ready' ? envelope.priority : place === 'delayed' ? when : 0
+const major = ({ place, envelope, when }: Kept) => (place === 'ready' ? envelope.priority : place === 'delayed' ? when : 0)
 const cursorOf = (kept: Kept) => `${major(kept)}:${kept.order}`
 const parsed = (cursor: string | undefined): readonly [major: number, order: number] => {
   const [first = -Infinity, order = -Infinity] = cursor?.split(':').map(Number) ?? []
@@ -145,13 +170,15 @@ const parsed = (cursor: string | undefined): readonly [major: number, order: num
 }
 
 function inList(nodes: List<Kept>, cursor: string | undefined, most: number): Kept[] {
-  const [, after] = parsed(cursor), found: Kept[] = []
+  const [, after] = parsed(cursor),
+    found: Kept[] = []
   for (let kept = nodes.first; kept && found.length <= most; kept = kept.next) if (kept.order > after) found.push(kept)
   return found
 }
 
 function inBands({ bands }: Queue, cursor: string | undefined, most: number): Kept[] {
-  const [band, after] = parsed(cursor), found: Kept[] = []
+  const [band, after] = parsed(cursor),
+    found: Kept[] = []
   for (const [index, nodes] of bands.entries()) {
     if (index < band) continue
     found.push(...inList(nodes, index === band ? `0:${after}` : undefined, most - found.length))
@@ -161,7 +188,10 @@ function inBands({ bands }: Queue, cursor: string | undefined, most: number): Ke
 
 /** Leased by the order in which they were taken, delayed by their times: sorted here, as nothing else needs them sorted. */
 function inMap({ live }: Queue, place: 'leased' | 'delayed', cursor: string | undefined, most: number): Kept[] {
-  const [first, after] = parsed(cursor), timed = place === 'delayed'
-  const found = [...live.values()].filter(kept => kept.place === place && (major(kept) > first || (major(kept) === first && kept.order > after)))
-  return found.sort(timed ? (a, b) => before(a, b) ? -1 : 1 : (a, b) => a.order - b.order).slice(0, most + 1)
+  const [first, after] = parsed(cursor),
+    timed = place === 'delayed'
+  const found = [...live.values()].filter(
+    kept => kept.place === place && (major(kept) > first || (major(kept) === first && kept.order > after)),
+  )
+  return found.sort(timed ? (a, b) => (before(a, b) ? -1 : 1) : (a, b) => a.order - b.order).slice(0, most + 1)
 }

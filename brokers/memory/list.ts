@@ -19,10 +19,16 @@ export interface List<T extends Linked<T>> {
 
 export function list<T extends Linked<T>>(): List<T> {
   let first: T | undefined, last: T | undefined
-  let size = 0, lowest = 0, highest = 0
+  let size = 0,
+    lowest = 0,
+    highest = 0
   return {
-    get first() { return first },
-    get size() { return size },
+    get first() {
+      return first
+    },
+    get size() {
+      return size
+    },
     addFirst(node) {
       node.order = --lowest
       node.prev = undefined

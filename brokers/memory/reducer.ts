@@ -20,7 +20,10 @@ export interface ReducerOptions extends DeadLimits {
 }
 
 /** Whose lease lapsed, and the tokens that are worth nothing now. */
-export interface Lapsed { readonly holder: Holder, readonly tokens: readonly string[] }
+export interface Lapsed {
+  readonly holder: Holder
+  readonly tokens: readonly string[]
+}
 
 export interface Reducer extends Inspection {
   open(queues: readonly string[]): void
@@ -47,11 +50,23 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
   const state = emptyState(limits)
 
   function store(envelope: Envelope, now: number): 'stored' | 'duplicate' {
-    const queue = queueOf(state, envelope.queue), { id, due, onceMs } = envelope
+    const queue = queueOf(state, envelope.queue),
+      { id, due, onceMs } = envelope
     if (queue.live.has(id) || queue.once.has(id)) return 'duplicate'
     const kept: Kept = {
-      envelope, queue, place: 'ready', deliveries: 1, at: now, readyAt: now, reason: undefined, error: undefined,
-      prev: undefined, next: undefined, order: 0, when: 0, index: -1,
+      envelope,
+      queue,
+      place: 'ready',
+      deliveries: 1,
+      at: now,
+      readyAt: now,
+      reason: undefined,
+      error: undefined,
+      prev: undefined,
+      next: undefined,
+      order: 0,
+      when: 0,
+      index: -1,
     }
     queue.live.set(id, kept)
     if (onceMs !== undefined) remember(queue, id, now + onceMs)
@@ -87,7 +102,8 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
   /** One suspect at most beside other work: if it kills this worker too, it is the only one that goes on counting. */
   function takeSuspect(holder: Holder, room: TakeOptions['room'], taken: Delivery[]): void {
     for (let turn = 0; turn < holder.queues.length; turn++) {
-      const queue = served(holder, turn), { first } = queue.suspects
+      const queue = served(holder, turn),
+        { first } = queue.suspects
       if (!first || queue.paused || roomIn(room, queue, taken) < 1) continue
       queue.suspects.remove(first)
       const delivery = lease(holder, first)
@@ -110,7 +126,8 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
   }
 
   function settleOne(holder: Holder, settlement: Settlement, now: number): Settled {
-    const { token } = settlement, kept = holder.held.get(token)
+    const { token } = settlement,
+      kept = holder.held.get(token)
     if (!kept) return 'lost'
     holder.held.delete(token)
     if (holder.suspect === token) holder.suspect = undefined
@@ -135,7 +152,8 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
         kept.error = settlement.error
         bury(state, kept, now)
         break
-      default: return settlement satisfies never
+      default:
+        return settlement satisfies never
     }
     if (settlement.then) for (const envelope of settlement.then) store(envelope, now)
     return 'ok'
@@ -154,7 +172,9 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
 
   return {
     ...inspection(state, pass),
-    open(queues) { for (const name of queues) queueOf(state, name) },
+    open(queues) {
+      for (const name of queues) queueOf(state, name)
+    },
     push(batch, now) {
       pass(now)
       return batch.map(envelope => refusal(envelope) ?? store(envelope, now))
@@ -162,23 +182,35 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
     join({ queues, credit, leaseMs }) {
       const names = [...new Set(queues)]
       const holder: Holder = {
-        queues: names.map(name => queueOf(state, name)), credit, leaseMs, held: new Map(), suspect: undefined, deadline: Infinity, next: 0,
+        queues: names.map(name => queueOf(state, name)),
+        credit,
+        leaseMs,
+        held: new Map(),
+        suspect: undefined,
+        deadline: Infinity,
+        next: 0,
       }
       state.holders.add(holder)
       return holder
     },
     take(holder, max, room, now) {
       pass(now)
-      const taken: Delivery[] = [], most = Math.min(max, holder.credit - holder.held.size), { length } = holder.queues
+      const taken: Delivery[] = [],
+        most = Math.min(max, holder.credit - holder.held.size),
+        { length } = holder.queues
       holder.deadline = now + holder.leaseMs
       if (!(most >= 1)) return taken
       if (holder.suspect === undefined) takeSuspect(holder, room, taken)
       // Each queue gets its share first; what the others leave over is anyone's.
       for (let round = 0, turn = 0; round < 2 && taken.length < most; turn++) {
-        const queue = served(holder, turn), left = most - taken.length
+        const queue = served(holder, turn),
+          left = most - taken.length
         const share = round === 0 ? Math.ceil(left / (length - turn)) : left
         takeFrom(holder, queue, Math.min(share, roomIn(room, queue, taken)), taken)
-        if (turn === length - 1) { round++; turn = -1 }
+        if (turn === length - 1) {
+          round++
+          turn = -1
+        }
       }
       holder.next = (holder.next + 1) % length
       return taken
@@ -189,7 +221,9 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
       holder.deadline = now + holder.leaseMs
       return batch.map(settlement => settleOne(holder, settlement, now))
     },
-    renew(holder, now) { holder.deadline = now + holder.leaseMs },
+    renew(holder, now) {
+      holder.deadline = now + holder.leaseMs
+    },
     reap(now) {
       pass(now)
       const lapsed: Lapsed[] = []
@@ -233,4 +267,3 @@ function checkThen(settlement: Settlement): void {
     if (error) throw error
   }
 }
-

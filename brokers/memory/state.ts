@@ -40,7 +40,10 @@ export interface Queue {
   paused: boolean
 }
 
-export interface Remembered extends Timed { readonly id: string, readonly queue: Queue }
+export interface Remembered extends Timed {
+  readonly id: string
+  readonly queue: Queue
+}
 
 /** A consumer as the reducer sees it. */
 export interface Holder {
@@ -79,24 +82,40 @@ export interface State {
 }
 
 export const emptyState = ({ maxDead = 10_000, maxDeadMs = 30 * DAY_MS }: DeadLimits): State => ({
-  queues: new Map(), holders: new Set(), delayed: heap(), once: heap(), maxDead, maxDeadMs, forgotten: new Map(), tokens: 0,
+  queues: new Map(),
+  holders: new Set(),
+  delayed: heap(),
+  once: heap(),
+  maxDead,
+  maxDeadMs,
+  forgotten: new Map(),
+  tokens: 0,
 })
 
 export function queueOf(state: State, name: string): Queue {
   const known = state.queues.get(name)
   if (known) return known
   const made: Queue = {
-    name, bands: [list(), list(), list()], suspects: list(), dead: list(), live: new Map(), once: new Map(), leased: 0, delayed: 0, paused: false,
+    name,
+    bands: [list(), list(), list()],
+    suspects: list(),
+    dead: list(),
+    live: new Map(),
+    once: new Map(),
+    leased: 0,
+    delayed: 0,
+    paused: false,
   }
   state.queues.set(name, made)
   return made
 }
 
-export const dueAt = (due: Due, now: number) => 'at' in due ? due.at : now + due.afterMs
+export const dueAt = (due: Due, now: number) => ('at' in due ? due.at : now + due.afterMs)
 
 /** Where a message waits when it waits now. A suspect stays one until it is settled with a retry. */
-const waiting = ({ queue, envelope, deliveries }: Kept) => deliveries >= SUSPECT_FROM ? queue.suspects : queue.bands[envelope.priority]
-const waitingPlace = ({ deliveries }: Kept): Place => deliveries >= SUSPECT_FROM ? 'suspect' : 'ready'
+const waiting = ({ queue, envelope, deliveries }: Kept) =>
+  deliveries >= SUSPECT_FROM ? queue.suspects : queue.bands[envelope.priority]
+const waitingPlace = ({ deliveries }: Kept): Place => (deliveries >= SUSPECT_FROM ? 'suspect' : 'ready')
 
 export function toTail(kept: Kept, now: number): void {
   kept.place = waitingPlace(kept)
@@ -121,19 +140,26 @@ export function until(state: State, kept: Kept, when: number, now: number): void
 /** Out of the list or heap where it waits or lies dead; not for leased ones. */
 export function unlink(state: State, kept: Kept): void {
   switch (kept.place) {
-    case 'ready': return kept.queue.bands[kept.envelope.priority].remove(kept)
-    case 'suspect': return kept.queue.suspects.remove(kept)
-    case 'dead': return kept.queue.dead.remove(kept)
+    case 'ready':
+      return kept.queue.bands[kept.envelope.priority].remove(kept)
+    case 'suspect':
+      return kept.queue.suspects.remove(kept)
+    case 'dead':
+      return kept.queue.dead.remove(kept)
     case 'delayed':
       kept.queue.delayed--
       return state.delayed.remove(kept)
-    case 'leased': throw new Error('a leased message is in no list')
-    default: return kept.place satisfies never
+    case 'leased':
+      throw new Error('a leased message is in no list')
+    default:
+      return kept.place satisfies never
   }
 }
 
 /** Gone from its queue. */
-export const forget = (kept: Kept) => { kept.queue.live.delete(kept.envelope.id) }
+export const forget = (kept: Kept) => {
+  kept.queue.live.delete(kept.envelope.id)
+}
 
 export function bury(state: State, kept: Kept, now: number): void {
   kept.place = 'dead'

@@ -24,13 +24,19 @@ const LONGEST_PAGE = 1_000
 
 /** A store whose entries live and end in this process. */
 export function memoryStore({ clock = systemClock }: MemoryStoreOptions = {}): Store {
-  const values = expiring<Uint8Array>(), sets = expiring<Gathering>(), limits = expiring<LimitState>()
+  const values = expiring<Uint8Array>(),
+    sets = expiring<Gathering>(),
+    limits = expiring<LimitState>()
   const { append, read, close } = topics(clock)
   let closed = false
 
   /** The time of a call: begins each, so that each sweeps its share. */
   function now(batch = 1): number {
-    if (closed) throw new GreenroomError('APP_CLOSED', 'The memory store was closed', { help: 'What it kept is gone; make a new one with memoryStore()', stored: 'no' })
+    if (closed)
+      throw new GreenroomError('APP_CLOSED', 'The memory store was closed', {
+        help: 'What it kept is gone; make a new one with memoryStore()',
+        stored: 'no',
+      })
     const time = clock.now()
     for (const kind of [values, sets, limits]) kind.sweep(time, SWEPT_A_CALL + batch)
     return time
@@ -79,12 +85,13 @@ export function memoryStore({ clock = systemClock }: MemoryStoreOptions = {}): S
       const set = sets.get(key, now())
       if (!set) return { members: [] }
       set.sorted ??= [...set.members.keys()].sort()
-      const start = cursor === undefined ? 0 : firstAfter(set.sorted, cursor), names = set.sorted.slice(start, start + LONGEST_PAGE)
+      const start = cursor === undefined ? 0 : firstAfter(set.sorted, cursor),
+        names = set.sorted.slice(start, start + LONGEST_PAGE)
       const members = names.map(member => {
         const value = set.members.get(member)
-        return { member, ...value && { value } }
+        return { member, ...(value && { value }) }
       })
-      return { members, ...start + LONGEST_PAGE < set.sorted.length && { cursor: names.at(-1)! } }
+      return { members, ...(start + LONGEST_PAGE < set.sorted.length && { cursor: names.at(-1)! }) }
     },
     async acquire(entries) {
       const time = now(entries.length)
@@ -120,7 +127,8 @@ const isSame = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.ever
 
 /** Where the first name above `cursor` is. */
 function firstAfter(names: readonly string[], cursor: string): number {
-  let low = 0, high = names.length
+  let low = 0,
+    high = names.length
   while (low < high) {
     const middle = (low + high) >> 1
     if (names[middle]! <= cursor) low = middle + 1

@@ -9,21 +9,36 @@ export const LONGEST_TOPIC = 100_000
 const LONGEST_READ = 1_000
 const SWEPT_A_CALL = 64
 
-interface Line { readonly number: number, readonly value: Uint8Array, readonly until: number }
-interface Topic { lines: Line[], until: number }
-interface Reading { look(): void, end(): void }
+interface Line {
+  readonly number: number
+  readonly value: Uint8Array
+  readonly until: number
+}
+/** What is before `start` has gone; it leaves the array when it is half of it, so that dropping one costs no copy of all. */
+interface Topic {
+  lines: Line[]
+  start: number
+  until: number
+}
+interface Reading {
+  look(): void
+  end(): void
+}
 
 export type Topics = Pick<Store, 'append' | 'read'> & { close(): void }
 
 export function topics(clock: Clock): Topics {
-  const kept = expiring<Topic>(), readers = new Map<string, Set<Reading>>()
+  const kept = expiring<Topic>(),
+    readers = new Map<string, Set<Reading>>()
   // One count for all topics, so that a cursor stays good when its topic ended and began again.
   let count = 0
 
   function linesAfter(name: string, after: string | undefined, now: number): readonly TopicEntry[] {
-    const lines = kept.get(name, now)?.lines ?? []
-    const found: TopicEntry[] = []
-    for (let at = firstAfter(lines, after === undefined ? -1 : Number(after)); at < lines.length && found.length < LONGEST_READ; at++) {
+    const topic = kept.get(name, now),
+      found: TopicEntry[] = []
+    if (!topic) return found
+    const { lines, start } = topic
+    for (let at = firstAfter(lines, start, after); at < lines.length && found.length < LONGEST_READ; at++) {
       const { number, value, until } = lines[at]!
       if (now < until) found.push({ cursor: `${number}`, value })
     }
@@ -31,12 +46,18 @@ export function topics(clock: Clock): Topics {
   }
 
   function add(name: string, value: Uint8Array, ttlMs: number, now: number): void {
-    const topic = kept.get(name, now) ?? { lines: [], until: 0 }
+    const topic = kept.get(name, now) ?? { lines: [], start: 0, until: 0 }
     topic.lines.push({ number: ++count, value, until: now + ttlMs })
     topic.until = Math.max(topic.until, now + ttlMs)
-    const ended = topic.lines.findIndex(({ until }) => now < until), tooMany = topic.lines.length - LONGEST_TOPIC
-    // A tenth at a time once it is full: cutting the head off for each new line would copy all of them each time.
-    if (ended > 0 || tooMany > LONGEST_TOPIC / 10) topic.lines.splice(0, Math.max(ended, tooMany))
+    while (
+      topic.start < topic.lines.length &&
+      (topic.lines[topic.start]!.until <= now || topic.lines.length - topic.start > LONGEST_TOPIC)
+    )
+      topic.start++
+    if (topic.start * 2 > topic.lines.length) {
+      topic.lines = topic.lines.slice(topic.start)
+      topic.start = 0
+    }
     kept.set(name, topic, topic.until)
   }
 
@@ -75,13 +96,17 @@ export function topics(clock: Clock): Topics {
         }
       })
     },
-    close() { for (const those of readers.values()) for (const { end } of those) end() },
+    close() {
+      for (const those of readers.values()) for (const { end } of those) end()
+    },
   }
 }
 
-/** Lines are in the order of their numbers: where the first one above `after` is. */
-function firstAfter(lines: readonly Line[], after: number): number {
-  let low = 0, high = lines.length
+/** Lines are in the order of their numbers: where the first one behind the cursor is. */
+function firstAfter(lines: readonly Line[], start: number, cursor: string | undefined): number {
+  const after = Number(cursor ?? -1)
+  let low = start,
+    high = lines.length
   while (low < high) {
     const middle = (low + high) >> 1
     if (lines[middle]!.number <= after) low = middle + 1
