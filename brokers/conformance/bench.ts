@@ -57,7 +57,7 @@ export interface Bench {
   lapse(leaseMs?: number): Promise<void>
 }
 
-export const never = new AbortController().signal
+export const never: AbortSignal = new AbortController().signal
 export const ids = (deliveries: readonly Delivery[]) => deliveries.map(({ envelope }) => envelope.id)
 export const bytes = (text: string) => new TextEncoder().encode(text)
 export const done = ({ token }: Delivery): Settlement => ({ token, kind: 'done' })
@@ -66,7 +66,14 @@ export const release = ({ token }: Delivery, afterMs = 0): Settlement => ({ toke
 export const dead = ({ token }: Delivery, reason = 'no reason'): Settlement => ({ token, kind: 'dead', reason })
 
 /** An envelope with all that a rule does not care about. */
-export const envelope = (queue: string, id: string, rest: Partial<Envelope> = {}): Envelope => ({ id, queue, body: bytes(id), attempt: 0, priority: 1, ...rest })
+export const envelope = (queue: string, id: string, rest: Partial<Envelope> = {}): Envelope => ({
+  id,
+  queue,
+  body: bytes(id),
+  attempt: 0,
+  priority: 1,
+  ...rest,
+})
 export const envelopes = (queue: string, names: string) => names.split(' ').map(id => envelope(queue, id))
 
 /** Long enough that only patience ends a wait, and never the target's clock. */
@@ -74,18 +81,25 @@ const LONG_WAIT_MS = 365 * DAY_MS
 /** A lease lapses within one, and a reaper that woke up late waits one more. */
 const STEPS_UNTIL_LAPSED = 9
 
-export async function makeBench(target: BrokerTarget, { patienceMs, newId, random, clock }: Surroundings): Promise<Bench & AsyncDisposable> {
+export async function makeBench(
+  target: BrokerTarget,
+  { patienceMs, newId, random, clock }: Surroundings,
+): Promise<Bench & AsyncDisposable> {
   const opened: AsyncDisposable[] = []
-  const use = <T extends AsyncDisposable>(resource: T): T => { opened.push(resource); return resource }
+  const use = <T extends AsyncDisposable>(resource: T): T => {
+    opened.push(resource)
+    return resource
+  }
   const soon = <T>(promise: Promise<T>, what: string) => within(clock, patienceMs, promise, what)
   const open = async (namespace?: string) => use(await soon(target.open(namespace), 'the broker was not opened'))
   const broker = await open()
 
   async function receive(consumer: Consumer, count: number): Promise<readonly Delivery[]> {
-    const found: Delivery[] = [], stop = new AbortController()
+    const found: Delivery[] = [],
+      stop = new AbortController()
     const all = (async () => {
       while (found.length < count && !stop.signal.aborted) {
-        found.push(...await consumer.take(count - found.length, { waitMs: LONG_WAIT_MS, signal: stop.signal }))
+        found.push(...(await consumer.take(count - found.length, { waitMs: LONG_WAIT_MS, signal: stop.signal })))
       }
     })()
     try {
@@ -98,8 +112,15 @@ export async function makeBench(target: BrokerTarget, { patienceMs, newId, rando
   }
 
   return {
-    target, broker, random, open, receive, soon,
-    get inspector() { return broker.inspector! },
+    target,
+    broker,
+    random,
+    open,
+    receive,
+    soon,
+    get inspector() {
+      return broker.inspector!
+    },
     sizes: { batch: 10_000, soak: 10_000, bodyBytes: 2 ** 20, ...target.sizes },
     name: label => `${label}-${newId().slice(-12)}`,
     async consume(queues, options, from = broker) {
@@ -110,12 +131,18 @@ export async function makeBench(target: BrokerTarget, { patienceMs, newId, rando
     async push(...batch) {
       await broker.open([...new Set(batch.map(({ queue }) => queue))])
       const pushed = await soon(broker.push(batch), 'push() did not end')
-      assert.deepEqual([...pushed], batch.map(() => 'stored'))
+      assert.deepEqual(
+        [...pushed],
+        batch.map(() => 'stored'),
+      )
     },
     look: (consumer, max = 1_000) => soon(consumer.take(max, { waitMs: 0, signal: never }), 'take() without a wait did not end'),
     async settle(consumer, ...batch) {
       const settled = await soon(consumer.settle(batch), 'settle() did not end')
-      assert.deepEqual([...settled], batch.map(() => 'ok'))
+      assert.deepEqual(
+        [...settled],
+        batch.map(() => 'ok'),
+      )
     },
     async lapse(leaseMs = LEASE_MS) {
       for (let step = 0; step < STEPS_UNTIL_LAPSED; step++) await target.advance(leaseMs / 4)
@@ -133,13 +160,17 @@ export async function missingIn(target: BrokerTarget, needs: readonly Need[]): P
   await using broker = await target.open()
   const { lease, once, uniqueIds, atomicThen, peek, removal, durable } = broker.capabilities
   const has: Readonly<Record<Need, boolean>> = {
-    once, uniqueIds, peek, removal, durable,
+    once,
+    uniqueIds,
+    peek,
+    removal,
+    durable,
     timed: lease === 'timed',
     atomicThen: atomicThen !== 'never',
     inspector: broker.inspector !== undefined,
     shared: target.shared,
     restart: target.restart !== undefined,
-    closeClock: target.exact ?? true,
+    exactClock: target.exact ?? true,
     farClock: (target.furthestMs ?? Infinity) >= 40 * DAY_MS,
   }
   return needs.filter(need => !has[need])

@@ -15,7 +15,16 @@ import { taking } from './taking.ts'
 import { waiting } from './waiting.ts'
 
 export const brokerRules: readonly Rule<Bench>[] = [
-  ...taking, ...waiting, ...settling, ...leases, ...delays, ...pushing, ...deadLetters, ...inspecting, ...lifetime, ...soak,
+  ...taking,
+  ...waiting,
+  ...settling,
+  ...leases,
+  ...delays,
+  ...pushing,
+  ...deadLetters,
+  ...inspecting,
+  ...lifetime,
+  ...soak,
 ]
 
 /**
@@ -24,7 +33,15 @@ export const brokerRules: readonly Rule<Bench>[] = [
  * await runBrokerRules(brokerRules, target, (rule, verdict) => console.log(verdict.kind, rule))
  */
 export function runBrokerRules(
-  rules: readonly Rule<Bench>[], target: BrokerTarget, report: (rule: string, verdict: Verdict) => unknown, options?: RunOptions,
+  rules: readonly Rule<Bench>[],
+  target: BrokerTarget,
+  report: (rule: string, verdict: Verdict) => unknown,
+  options?: RunOptions,
 ): Promise<void> {
-  return runEach(rules, { missing: needs => missingIn(target, needs), bench: surroundings => makeBench(target, surroundings) }, report, options)
+  return runEach(
+    rules,
+    { missing: needs => missingIn(target, needs), bench: surroundings => makeBench(target, surroundings) },
+    report,
+    options,
+  )
 }

@@ -13,15 +13,26 @@ import { within } from './within.ts'
 
 /** What a target must have for a rule to apply. Each is a key of the bench's `has`. */
 export type Need =
-  | 'atomicThen' | 'closeClock' | 'durable' | 'farClock' | 'inspector' | 'once' | 'peek' | 'removal' | 'restart' | 'shared' | 'timed' | 'uniqueIds'
+  | 'atomicThen'
+  | 'exactClock'
+  | 'durable'
+  | 'farClock'
+  | 'inspector'
+  | 'once'
+  | 'peek'
+  | 'removal'
+  | 'restart'
+  | 'shared'
+  | 'timed'
+  | 'uniqueIds'
 
 export type Rule<B> = readonly [rule: string, body: (bench: B) => Promise<void>, needs?: readonly Need[]]
 
 export type Verdict =
   | { readonly kind: 'passed' }
-  | { readonly kind: 'failed', readonly error: unknown }
+  | { readonly kind: 'failed'; readonly error: unknown }
   /** The target cannot do what the rule is about. */
-  | { readonly kind: 'excluded', readonly missing: readonly Need[] }
+  | { readonly kind: 'excluded'; readonly missing: readonly Need[] }
 
 /** Sizes of the larger rules, for targets that are slow. */
 export interface Sizes {
@@ -56,7 +67,9 @@ const STEPS_A_RULE = 12
 
 /** Runs the rules one after the other (they move the target's clock) and reports each. The report may be awaited. */
 export async function runEach<B>(
-  rules: readonly Rule<B>[], suite: Suite<B>, report: (rule: string, verdict: Verdict) => unknown,
+  rules: readonly Rule<B>[],
+  suite: Suite<B>,
+  report: (rule: string, verdict: Verdict) => unknown,
   { patienceMs = 10_000, newId = systemId, random = systemRandom, clock = systemClock }: RunOptions = {},
 ): Promise<void> {
   const surroundings = { patienceMs, newId, random, clock }

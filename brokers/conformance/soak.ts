@@ -17,8 +17,15 @@ const CHECKPOINTS = 4
 const PLACES: readonly Place[] = ['ready', 'delayed', 'leased', 'suspect', 'dead']
 
 /** What must be true of an id. */
-interface Known { attempt: number, deliveries: number, state: 'waiting' | 'held' | 'done' | 'dead' }
-interface Worker { readonly consumer: Consumer, readonly held: Map<string, Delivery> }
+interface Known {
+  attempt: number
+  deliveries: number
+  state: 'waiting' | 'held' | 'done' | 'dead'
+}
+interface Worker {
+  readonly consumer: Consumer
+  readonly held: Map<string, Delivery>
+}
 
 /** A small generator with a seed (mulberry32): the same seed, the same run. */
 export function seeded(seed: number): () => number {
@@ -32,18 +39,24 @@ export function seeded(seed: number): () => number {
 }
 
 export const soak: readonly Rule<Bench>[] = [
-  ['many messages, four consumers, retries, releases and crashes: every id is accounted for', async bench => {
-    const seed = Math.floor(bench.random() * 2 ** 32)
-    try {
-      await run(bench, seeded(seed))
-    } catch (cause) {
-      throw new Error(`with the seed ${seed}: ${cause instanceof Error ? cause.message : cause}`, { cause })
-    }
-  }, ['timed']],
+  [
+    'many messages, four consumers, retries, releases and crashes: every id is accounted for',
+    async bench => {
+      const seed = Math.floor(bench.random() * 2 ** 32)
+      try {
+        await run(bench, seeded(seed))
+      } catch (cause) {
+        throw new Error(`with the seed ${seed}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+      }
+    },
+    ['timed'],
+  ],
 ]
 
 async function run(bench: Bench, random: () => number): Promise<void> {
-  const queue = bench.name('soak'), total = bench.sizes.soak, known = new Map<string, Known>()
+  const queue = bench.name('soak'),
+    total = bench.sizes.soak,
+    known = new Map<string, Known>()
   const pick = (count: number) => Math.floor(random() * count)
   await bench.broker.open([queue])
   await pushAll()
@@ -51,14 +64,16 @@ async function run(bench: Bench, random: () => number): Promise<void> {
   while (workers.length < CONSUMERS) workers.push(await hire())
   let ended = 0
   for (let checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
-    await workUntil(Math.floor(total * checkpoint / CHECKPOINTS))
+    await workUntil(Math.floor((total * checkpoint) / CHECKPOINTS))
     await check(checkpoint)
   }
   for (const { consumer } of workers) assert.deepEqual(await bench.look(consumer), [], 'nothing is left')
 
   async function pushAll(): Promise<void> {
     for (let first = 0; first < total; first += 500) {
-      const batch = Array.from({ length: Math.min(500, total - first) }, (_, n) => envelope(queue, `m${first + n}`, { priority: pick(3) as 0 | 1 | 2 }))
+      const batch = Array.from({ length: Math.min(500, total - first) }, (_, n) =>
+        envelope(queue, `m${first + n}`, { priority: pick(3) as 0 | 1 | 2 }),
+      )
       for (const { id } of batch) known.set(id, { attempt: 0, deliveries: 1, state: 'waiting' })
       await bench.push(...batch)
     }
@@ -70,7 +85,8 @@ async function run(bench: Bench, random: () => number): Promise<void> {
 
   async function workUntil(goal: number): Promise<void> {
     for (let idle = 0; ended < goal;) {
-      const at = pick(CONSUMERS), worker = workers[at]!
+      const at = pick(CONSUMERS),
+        worker = workers[at]!
       const taken = await bench.look(worker.consumer, 1 + pick(MOST_A_TAKE))
       for (const delivery of taken) receive(worker, delivery)
       if (random() < 0.02) workers[at] = await crash(worker)
@@ -83,7 +99,12 @@ async function run(bench: Bench, random: () => number): Promise<void> {
   }
 
   function receive({ held }: Worker, delivery: Delivery): void {
-    const { envelope: { id, attempt, body }, deliveries, token } = delivery, message = known.get(id)
+    const {
+        envelope: { id, attempt, body },
+        deliveries,
+        token,
+      } = delivery,
+      message = known.get(id)
     assert.ok(message, `${id} was never pushed`)
     assert.equal(message.state, 'waiting', `${id} was delivered`)
     assert.deepEqual({ attempt, deliveries }, { attempt: message.attempt, deliveries: message.deliveries }, id)
@@ -96,7 +117,8 @@ async function run(bench: Bench, random: () => number): Promise<void> {
   }
 
   async function settleSome({ consumer, held }: Worker): Promise<void> {
-    const batch: Settlement[] = [], keep = random() < 0.3
+    const batch: Settlement[] = [],
+      keep = random() < 0.3
     for (const [token, delivery] of held) {
       if (keep && random() < 0.5) continue
       held.delete(token)
@@ -106,7 +128,9 @@ async function run(bench: Bench, random: () => number): Promise<void> {
   }
 
   function settlementOf(delivery: Delivery): Settlement {
-    const message = known.get(delivery.envelope.id)!, chance = random(), afterMs = random() < 0.5 ? 0 : pick(3_000)
+    const message = known.get(delivery.envelope.id)!,
+      chance = random(),
+      afterMs = random() < 0.5 ? 0 : pick(3_000)
     if (chance < 0.05) {
       message.attempt++
       message.deliveries = 1
@@ -127,8 +151,11 @@ async function run(bench: Bench, random: () => number): Promise<void> {
     await bench.target.crash(consumer)
     await bench.lapse()
     const batch = [...held.values()].map(done)
-    if (batch.length > 0) assert.deepEqual(new Set(await bench.soon(consumer.settle(batch), 'settle() did not end')), new Set(['lost']))
-    for (const { envelope: { id } } of held.values()) {
+    if (batch.length > 0)
+      assert.deepEqual(new Set(await bench.soon(consumer.settle(batch), 'settle() did not end')), new Set(['lost']))
+    for (const {
+      envelope: { id },
+    } of held.values()) {
       const message = known.get(id)!
       message.state = 'waiting'
       message.deliveries++
@@ -143,17 +170,23 @@ async function run(bench: Bench, random: () => number): Promise<void> {
     if (!inspector || !bench.broker.capabilities.peek) return
     const where = new Map<string, Place>()
     for (const place of PLACES) {
-      for (const { envelope: { id } } of await pages(bench, queue, place, 1_000)) {
+      for (const {
+        envelope: { id },
+      } of await pages(bench, queue, place, 1_000)) {
         assert.equal(where.get(id), undefined, `checkpoint ${checkpoint}: ${id} is ${place} and`)
         where.set(id, place)
       }
     }
     for (const [id, { state }] of known) {
       const place = where.get(id)
-      const isRight = state === 'done' ? place === undefined
-        : state === 'dead' ? place === 'dead'
-        : state === 'held' ? place === 'leased'
-        : place === 'ready' || place === 'delayed' || place === 'suspect'
+      const isRight =
+        state === 'done'
+          ? place === undefined
+          : state === 'dead'
+            ? place === 'dead'
+            : state === 'held'
+              ? place === 'leased'
+              : place === 'ready' || place === 'delayed' || place === 'suspect'
       assert.ok(isRight, `checkpoint ${checkpoint}: ${id} is ${state}, and the broker has it as ${place ?? 'gone'}`)
     }
     const { ready, delayed, leased, suspect, dead: buried } = await inspector.counts(queue)

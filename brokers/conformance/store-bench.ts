@@ -46,7 +46,10 @@ export interface StoreBench {
 export const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString()
 export const textsOf = (entries: readonly TopicEntry[]) => entries.map(({ value }) => text(value))
 
-export async function makeStoreBench(target: StoreTarget, { patienceMs, newId, random, clock }: Surroundings): Promise<StoreBench & AsyncDisposable> {
+export async function makeStoreBench(
+  target: StoreTarget,
+  { patienceMs, newId, random, clock }: Surroundings,
+): Promise<StoreBench & AsyncDisposable> {
   const opened: Store[] = []
   const soon = <T>(promise: Promise<T>, what = 'the store did not answer') => within(clock, patienceMs, promise, what)
   async function open(namespace?: string): Promise<Store> {
@@ -56,11 +59,18 @@ export async function makeStoreBench(target: StoreTarget, { patienceMs, newId, r
   }
   const store = await open()
   return {
-    target, store, random, open, soon,
+    target,
+    store,
+    random,
+    open,
+    soon,
     name: label => `${label}-${newId().slice(-12)}`,
     async set(...entries) {
       const set = await soon(store.set(entries.map(entry => ({ value: bytes(entry.key), ttlMs: TTL_MS, ...entry }))))
-      assert.deepEqual([...set], entries.map(() => true))
+      assert.deepEqual(
+        [...set],
+        entries.map(() => true),
+      )
     },
     texts: async (...keys) => (await soon(store.get(keys))).map(text),
     async ask(key, ticket, limit) {
@@ -71,7 +81,7 @@ export async function makeStoreBench(target: StoreTarget, { patienceMs, newId, r
     release: async (key, ticket) => soon(store.release([{ key, ticket }])),
     append: async (topic, ...texts) => soon(store.append(texts.map(value => ({ topic, value: bytes(value), ttlMs: TTL_MS })))),
     async read(topic, after) {
-      const [entries] = await soon(store.read([{ topic, ...after !== undefined && { after } }], { waitMs: 0 }))
+      const [entries] = await soon(store.read([{ topic, ...(after !== undefined && { after }) }], { waitMs: 0 }))
       return entries!
     },
     async [Symbol.asyncDispose]() {
@@ -82,6 +92,10 @@ export async function makeStoreBench(target: StoreTarget, { patienceMs, newId, r
 
 /** Which needs of a rule a target does not meet. */
 export async function missingInStore(target: StoreTarget, needs: readonly Need[]): Promise<readonly Need[]> {
-  const has: Partial<Record<Need, boolean>> = { shared: target.shared, closeClock: target.exact ?? true, farClock: (target.furthestMs ?? Infinity) >= 86_400_000 }
+  const has: Partial<Record<Need, boolean>> = {
+    shared: target.shared,
+    exactClock: target.exact ?? true,
+    farClock: (target.furthestMs ?? Infinity) >= 86_400_000,
+  }
   return needs.filter(need => !has[need])
 }

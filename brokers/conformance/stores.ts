@@ -11,7 +11,15 @@ export const storeRules: readonly Rule<StoreBench>[] = [...values, ...sets, ...l
 
 /** Runs rules against a store, one after the other, and reports each verdict. */
 export function runStoreRules(
-  rules: readonly Rule<StoreBench>[], target: StoreTarget, report: (rule: string, verdict: Verdict) => unknown, options?: RunOptions,
+  rules: readonly Rule<StoreBench>[],
+  target: StoreTarget,
+  report: (rule: string, verdict: Verdict) => unknown,
+  options?: RunOptions,
 ): Promise<void> {
-  return runEach(rules, { missing: needs => missingInStore(target, needs), bench: surroundings => makeStoreBench(target, surroundings) }, report, options)
+  return runEach(
+    rules,
+    { missing: needs => missingInStore(target, needs), bench: surroundings => makeStoreBench(target, surroundings) },
+    report,
+    options,
+  )
 }
