@@ -8,8 +8,9 @@ import { GreenroomError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { lockHolder } from './lock.ts'
 import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
+import { newGate, unwatchExit, watchExit } from './standstill.ts'
 
-export interface EngineOptions extends EngineData {
+export interface EngineOptions extends Omit<EngineData, 'gate'> {
   readonly clock: Clock
   readonly log: Logger
   /** How long a transaction may wait for the lock of the folder before it is reported, ms. */
@@ -41,23 +42,22 @@ export function engineOf(options: EngineOptions): Engine {
 const WAITS: ReadonlySet<Op> = new Set<Op>(['take', 'read'])
 
 function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Shared {
-  const { url } = import.meta, extension = url.slice(url.lastIndexOf('.'))
-  const thread = new Worker(new URL(`./engine${extension}`, url), {
-    name: 'greenroom embedded', workerData: data satisfies EngineData,
+  const url = import.meta.url, extension = url.slice(url.lastIndexOf('.'))
+  const gate = newGate(), thread = new Worker(new URL(`./engine${extension}`, url), {
+    name: 'greenroom embedded', workerData: { ...data, gate } satisfies EngineData,
     // Of what Node was started with, only what makes it read TypeScript matters to the thread.
     ...extension === '.js' && { execArgv: [] },
   })
   interface Asked { readonly op: Op, readonly resolve: (value: never) => void, readonly reject: (error: Error) => void }
   const asked = new Map<number, Asked>(), lost = new Map<number, (tokens: readonly number[]) => void>()
-  let ids = 0, running = true, closing = false, lockOffset: number | undefined, pressing = 0, patience: Timer | undefined
+  let ids = 0, running = true, closing = false, ready = false, pressing = 0, patience: Timer | undefined
   const ended = new Promise<void>(resolve => { thread.once('exit', () => resolve()) })
 
   function watchLock(): void {
     patience?.cancel()
-    patience = pressing === 0 ? undefined : clock.after(lockTimeoutMs, () => {
-      const pid = lockHolder(data.path, lockOffset)
-      log.warn({ path: data.path, waitedMs: lockTimeoutMs, ...pid !== undefined && { pid } },
-        `another process holds the lock of the folder${pid === undefined ? '' : `: pid ${pid}`}; if it is stopped, let it go on or kill it`)
+    patience = pressing === 0 || !ready ? undefined : clock.after(lockTimeoutMs, () => {
+      void lockHolder(data.path).then(pid => log.warn({ path: data.path, waitedMs: lockTimeoutMs, ...pid !== undefined && { pid } },
+        `another process holds the lock of the folder${pid === undefined ? '' : `: pid ${pid}`}; if it is stopped, let it go on or kill it`))
       watchLock()
     }, { ref: false })
   }
@@ -74,6 +74,7 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
   function stop(failure: Failure): void {
     running = false
     patience?.cancel()
+    unwatchExit(gate)
     for (const id of [...asked.keys()]) settled(id)!.reject(asError(failure))
     if (engines.get(data.path) === self) engines.delete(data.path)
   }
@@ -87,7 +88,9 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
           else found?.resolve(reply.value as never)
         }
         return watchLock()
-      case 'ready': lockOffset = said.lockOffset; return
+      case 'ready':
+        ready = true
+        return watchLock()
       case 'failed': return stop(said.failure)
       case 'lost': lost.get(said.consumer)?.(said.tokens); return
       case 'log': log[said.level](said.facts, said.text); return
@@ -119,6 +122,7 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
     },
   }
   thread.unref()
+  watchExit(gate)
   thread.on('message', heard)
   thread.on('error', error => stop(gone(`has ended: ${error.message}`)))
   thread.on('exit', () => stop(gone('has ended')))

@@ -1,5 +1,6 @@
 /** A consumer on the event loop's side: it asks, and turns numbers into tokens. The engine renews its lease, also while this loop is blocked. */
 import type { ConsumeOptions, Consumer, Envelope, Settled, Settlement } from '../../lib/broker.ts'
+import type { Logger } from '../../lib/log.ts'
 import type { Engine } from './client.ts'
 import { OK } from './exchange.ts'
 import { brokerClosed } from './failures.ts'
@@ -12,6 +13,7 @@ import { packPush, unpackDeliveries } from './wire.ts'
 export const consumerIds = new WeakMap<Consumer, number>()
 
 interface Surroundings {
+  readonly log: Logger
   closed(): void
   isBrokerClosed(): boolean
 }
@@ -22,11 +24,13 @@ export interface Opened {
   cancel(): Promise<void>
 }
 
-export async function openConsumer(engine: Engine, namespace: string, { queues: asked, credit, leaseMs, onLost }: ConsumeOptions, { closed, isBrokerClosed }: Surroundings): Promise<Opened> {
+export async function openConsumer(engine: Engine, namespace: string, { queues: asked, credit, leaseMs, onLost }: ConsumeOptions, { log, closed, isBrokerClosed }: Surroundings): Promise<Opened> {
   const queues = [...new Set(asked)], consumer = await engine.ask(namespace, 'consume', { queues, credit, leaseMs })
   const prefix = `${consumer}-`, token = (n: number) => `${prefix}${n}`
   let left: Promise<void> | undefined
-  engine.lost.set(consumer, tokens => onLost(tokens.map(token)))
+  engine.lost.set(consumer, tokens => {
+    try { onLost(tokens.map(token)) } catch (error) { log.error({ error, queues }, 'onLost failed: the runs that it should have ended go on') }
+  })
 
   const self: Consumer = {
     async take(max, { waitMs, signal, room }) {

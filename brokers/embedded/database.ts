@@ -1,6 +1,7 @@
 /** The few calls of lmdb that are used, typed for keys that are written in place; the cast is here and nowhere else. */
 import type { AnyKey } from './keys.ts'
 import { keyEncoder } from './keys.ts'
+import { inside } from './standstill.ts'
 
 export interface Row { readonly key: Buffer, readonly value: Buffer }
 export interface RangeOptions { readonly start: Uint8Array, readonly end: Uint8Array, readonly limit?: number, readonly reverse?: boolean }
@@ -27,14 +28,18 @@ export const LAZY_COMMIT = 0x3 | 0x4_0000
 /** Processes and inspectors that may be inside at once. LMDB's own default is 126. */
 const READERS = 1_024
 
-export async function openDatabase(path: string, sync: 'flush' | 'none'): Promise<Db> {
+export async function openDatabase(path: string, sync: 'flush' | 'none', gate: Int32Array): Promise<Db> {
   const { open } = await import('lmdb')
   const options = {
     path, noSubdir: false, encoding: 'binary', keyEncoder, maxDbs: 1, maxReaders: READERS,
     // One flush a transaction, in the transaction: with overlapping ones a commit would be visible before it is safe.
     overlappingSync: false, noSync: sync === 'none', permissionsMode: 0o600,
   }
-  return open(options as never) as unknown as Db
+  let db: Db | undefined
+  // It runs a transaction of its own.
+  inside(gate, () => { db = open(options as never) as unknown as Db })
+  if (!db) throw new Error('the process is ending')
+  return db
 }
 
 /** The value itself as a buffer of its true length: what lmdb answers with is longer, and says otherwise by a property of its own. Gone with the next call. */

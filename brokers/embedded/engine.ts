@@ -19,7 +19,6 @@ import { ledger } from './ledger.ts'
 import { leaseRows, leases, readLease } from './leases.ts'
 import type { Consumer, Lease } from './leases.ts'
 import { MOST } from './limits.ts'
-import { lockOffset } from './lock.ts'
 import { liveIds } from './live-ids.ts'
 import { TICK_MS, lookout, peerKey, peerRows, readPeer } from './lookout.ts'
 import { messages } from './messages.ts'
@@ -27,11 +26,14 @@ import { sharedMonotonic, thisProcess } from './processes.ts'
 import type { Answer, EngineData, Input, Op, Reply, Request, Said } from './protocol.ts'
 import { expiring, shelf } from './shelf.ts'
 import type { Shelf } from './shelf.ts'
+import { inside } from './standstill.ts'
 import { waiters } from './waiters.ts'
 import { wakes } from './wakes.ts'
 
 /** Waiting takes look by themselves so often, in case a wake was lost. */
 const POLL_MS = 1_000
+/** A line about dropped dead letters at most so often: a flood of them must not become a flood of lines. */
+const WARN_EVERY_MS = 60_000
 /** Rows of processes that are gone are looked for so often. */
 const TIDY_MS = 10_000
 /** Expired rows that one transaction sweeps on its way. */
@@ -53,7 +55,7 @@ async function start(data: EngineData): Promise<void> {
   const arrived = (request: Request) => { inbox.push(request) }
   port!.on('message', arrived)
   try {
-    const folder = await openFolder(data.path, data.sync, self)
+    const folder = await openFolder(data.path, data.sync, self, data.gate)
     port!.off('message', arrived)
     run(data, folder, self, inbox)
   } catch (error) {
@@ -68,7 +70,7 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
   const { db } = folder, book = ledger(db), ids = liveIds(book), kept = messages(book, ids, data), rows = expiring(book)
   const calls = wakes(folder.wakeFolder), watch = lookout(book, self)
   let engine = 0, frozen: { now: number, mono: number } | undefined, closing = false, full = false, ticking: Timer | undefined, alarm: Timer | undefined, alarmAt = Infinity
-  let sweptAt = -Infinity, polledAt = 0, tidiedAt = -Infinity, ceiling = Infinity
+  let sweptAt = -Infinity, polledAt = 0, tidiedAt = -Infinity, warnedAt = -Infinity, ceiling = Infinity
   const lease = leases(book, ids, kept, () => engine)
   const spaces = new Map<string, Space>(), progress = new Map<number, number>()
   const now = () => frozen?.now ?? systemClock.now(), mono = () => frozen?.mono ?? sharedMonotonic()
@@ -191,10 +193,11 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
     transfers = []
     book.begin(now(), mono())
     try {
-      db.transactionSync(() => {
+      const ran = inside(data.gate, () => db.transactionSync(() => {
         body()
         book.end()
-      }, lazy ? LAZY_COMMIT : undefined)
+      }, lazy ? LAZY_COMMIT : undefined))
+      if (!ran) throw new Error('the process is ending')
     } catch (error) {
       book.aborted()
       replies = []
@@ -202,6 +205,18 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
     }
     book.committed()
     if (replies.length > 0) say({ kind: 'replies', replies }, transfers)
+    warnOfForgotten()
+  }
+
+  function warnOfForgotten(): void {
+    if (kept.forgotten.size === 0 || mono() - warnedAt < WARN_EVERY_MS) return
+    warnedAt = mono()
+    for (const [no, dropped] of kept.forgotten) say({ kind: 'log', level: 'warn', facts: { queue: nameOf(no), dropped }, text: 'dead letters were dropped: the queue keeps no more, or not for longer' })
+    kept.forgotten.clear()
+  }
+  function nameOf(no: number): string {
+    for (const namespace of spaces.keys()) for (const { name, no: known } of book.names(namespace)) if (known === no) return name
+    return `${no}`
   }
 
   function look(requests: readonly Request[]): void {
@@ -433,6 +448,6 @@ function run(data: EngineData, folder: Folder, self: ReturnType<typeof thisProce
     if (!scheduled) turn()
   })
   if (folder.warning !== undefined) say({ kind: 'log', level: 'warn', facts: { path: data.path }, text: folder.warning })
-  say({ kind: 'ready', lockOffset: lockOffset(db, data.path) })
+  say({ kind: 'ready' })
   if (inbox.length > 0) schedule()
 }

@@ -9,6 +9,7 @@ import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, looksFull, netw
 import { keyOf } from './keys.ts'
 import type { Peer } from './processes.ts'
 import { FORMAT } from './record.ts'
+import { inside } from './standstill.ts'
 
 /** Given up when the disk is full, so that what waits can still be run: removing needs pages too. */
 export const BALLAST_BYTES = 4 * 1_048_576
@@ -32,7 +33,7 @@ export interface Folder {
   close(): Promise<void>
 }
 
-export async function openFolder(path: string, sync: 'flush' | 'none', self: Peer): Promise<Folder> {
+export async function openFolder(path: string, sync: 'flush' | 'none', self: Peer, gate: Int32Array): Promise<Folder> {
   const wakeFolder = join(path, 'wake'), data = join(path, 'data.mdb'), ballast = join(path, 'ballast')
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -43,11 +44,11 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     throw looksFull(error) ? diskFull(path, error) : notWritable(path, error)
   }
   if (isSuspicious(path, data)) verify(path)
-  const db = await openDatabase(path, sync).catch((error: unknown) => { throw openError(path, error) })
+  const db = await openDatabase(path, sync, gate).catch((error: unknown) => { throw openError(path, error) })
   for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600)
   let warning: string | undefined
   try {
-    warning = admit(db)
+    inside(gate, () => { warning = admit(db) })
   } catch (error) {
     await db.close()
     throw looksFull(error) ? diskFull(path, error) : error
@@ -64,7 +65,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     async close() {
       if (sync === 'none') {
         await new Promise<void>(resolve => db.sync(() => resolve()))
-        db.transactionSync(() => { write({ format: FORMAT }) })
+        inside(gate, () => db.transactionSync(() => write({ format: FORMAT })))
         await new Promise<void>(resolve => db.sync(() => resolve()))
       }
       await db.close()
@@ -145,7 +146,7 @@ function meta(data: string, at: number) {
 
 /** Reads everything in a process of its own, which dies in place of this one. */
 function verify(path: string): void {
-  const { url } = import.meta, script = fileURLToPath(new URL(`./verify${url.slice(url.lastIndexOf('.'))}`, url))
+  const url = import.meta.url, script = fileURLToPath(new URL(`./verify${url.slice(url.lastIndexOf('.'))}`, url))
   const { status, signal, stderr } = spawnSync(process.execPath, [...process.execArgv, script, path], { encoding: 'utf8' })
   if (status !== 0) throw damaged(path, new Error(signal ?? stderr))
 }

@@ -7,6 +7,7 @@ import type { Broker, BrokerServices, Capabilities, Envelope, Pushed } from '../
 import { systemClock } from '../../lib/clock.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import { consoleLogger } from '../../lib/log.ts'
+import { checkName } from '../../lib/names.ts'
 import type { Engine } from './client.ts'
 import { engineOf } from './client.ts'
 import type { Opened } from './consumer.ts'
@@ -60,6 +61,7 @@ export function embeddedBroker({
   if (!isAbsolute(path)) {
     throw new GreenroomError('BROKER_INVALID', `The embedded broker's folder is not an absolute path: ${JSON.stringify(path)}`, { help: 'Give an absolute one, for example with path.resolve()' })
   }
+  checkName(namespace, 'namespace')
   let current: Engine | undefined, closed: Promise<void> | undefined
   const consumers = new Set<Opened>(), store = embeddedStore(connected, namespace)
   function engine(): Engine {
@@ -120,7 +122,7 @@ export function embeddedBroker({
     },
     async consume(options) {
       const opened = await openConsumer(engine(), namespace, options, {
-        closed: () => consumers.delete(opened), isBrokerClosed: () => closed !== undefined,
+        log, closed: () => consumers.delete(opened), isBrokerClosed: () => closed !== undefined,
       })
       consumers.add(opened)
       return opened.consumer

@@ -1,34 +1,38 @@
-/** Who holds the lock of a folder. On Linux the thread is told by the lock itself, in LMDB's lock file; where exactly is found out by holding it. */
-import { readFileSync, readlinkSync } from 'node:fs'
+/**
+ * Who holds the lock of a folder. On Linux the lock itself names its thread, at the start of LMDB's lock file.
+ *
+ * This process must never open that file by itself: closing it would drop the locks by which LMDB knows that the process lives,
+ * and others would take its place in the table of readers (tried: `MDB_BAD_RSLOT`). So another process is asked, this file run as a program.
+ */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Db } from './database.ts'
+import { fileURLToPath } from 'node:url'
 
-/** The locks are at the start of the file. */
-const SEARCHED_BYTES = 512
+/** The two locks of the file, for readers' places and for the writer, and nothing else, are in these. */
+const LOCKS_BYTES = 128
 
-const words = (path: string): Uint32Array => {
-  const bytes = readFileSync(join(path, 'lock.mdb')).subarray(0, SEARCHED_BYTES)
-  return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~3)))
+/** The pid of the process that holds the lock, where that can be known. */
+export function lockHolder(path: string): Promise<number | undefined> {
+  if (process.platform !== 'linux') return Promise.resolve(undefined)
+  return new Promise(resolve => {
+    const child = execFile(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), path], (_, output) => resolve(Number(output) || undefined))
+    child.unref()
+  })
 }
 
-/** Where in the lock file the thread that writes can be read; undefined where it cannot. */
-export function lockOffset(db: Db, path: string): number | undefined {
-  try {
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
-    const held = db.transactionSync(() => words(path)), free = words(path)
-    const found = held.findIndex((word, index) => word === thread && free[index] !== thread)
-    return found < 0 ? undefined : found
-  } catch {
-    return undefined
-  }
-}
+const [program, path] = process.argv.slice(1)
+if (program === fileURLToPath(import.meta.url) && path !== undefined) process.stdout.write(`${search(path) ?? ''}`)
 
-export function lockHolder(path: string, offset: number | undefined): number | undefined {
-  if (offset === undefined) return undefined
-  try {
-    const [, pid] = /^Tgid:\s*(\d+)/m.exec(readFileSync(`/proc/${words(path)[offset]!}/status`, 'utf8')) ?? []
-    return pid === undefined ? undefined : Number(pid)
-  } catch {
-    return undefined
+/** A word of the locks that is a thread of a process that has the file mapped. */
+function search(folder: string): number | undefined {
+  const file = join(folder, 'lock.mdb'), bytes = readFileSync(file)
+  for (let at = 0; at < LOCKS_BYTES; at += 4) {
+    const thread = bytes.readUInt32LE(at)
+    try {
+      const [, pid] = /^Tgid:\s*(\d+)/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
+      if (pid !== undefined && readFileSync(`/proc/${pid}/maps`, 'utf8').includes(file)) return Number(pid)
+    } catch { /* no thread has this number */ }
   }
+  return undefined
 }

@@ -46,12 +46,14 @@ export interface Messages {
   trimDead(queue: Queue, most: number): void
   /** Says that a record got longer or shorter. */
   resize(queue: Queue, bytes: number): void
+  /** Dead letters that the limits pushed out, by the number of their queue. Whoever reads it clears it. */
+  readonly forgotten: Map<number, number>
   /** Whether the oldest dead letter has been kept for long enough. */
   overdue(queue: Queue): boolean
 }
 
 export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDeadMs = 30 * DAY_MS }: DeadLimits): Messages {
-  const { db } = book, key = newKey(), old = newKey()
+  const { db } = book, key = newKey(), old = newKey(), forgotten = new Map<number, number>()
 
   function drop({ no }: Queue, { area, a, b }: Place): void { db.remove(messageKey(old, no, area, a, b)) }
 
@@ -121,6 +123,7 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
   }
 
   const self: Messages = {
+    forgotten,
     publicPlace,
     resize: weigh,
     arrive(queue, record, due) {
@@ -206,6 +209,8 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
         const record = self.read(queue, from)!
         if (queue.dead <= maxDead && atOf(record) > book.now - maxDeadMs) return
         self.erase(queue, from, record)
+        const dropped = (forgotten.get(queue.no) ?? 0) + 1
+        book.onCommit(() => forgotten.set(queue.no, dropped))
       }
     },
     overdue(queue) {

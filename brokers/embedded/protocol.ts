@@ -10,6 +10,8 @@ export interface EngineData extends DeadLimits {
   readonly path: string
   readonly sync: 'flush' | 'none'
   readonly maxBytes: number
+  /** Shared memory: see standstill.ts. */
+  readonly gate: Int32Array
 }
 
 export interface PushedBatch {
@@ -86,7 +88,7 @@ export type Reply = { readonly id: number, readonly value: unknown } | { readonl
 /** What the thread says: replies of one transaction together, and what nobody asked for. */
 export type Said =
   | { readonly kind: 'replies', readonly replies: readonly Reply[] }
-  | { readonly kind: 'ready', readonly lockOffset: number | undefined }
+  | { readonly kind: 'ready' }
   | { readonly kind: 'failed', readonly failure: Failure }
   | { readonly kind: 'lost', readonly consumer: number, readonly tokens: readonly number[] }
   | { readonly kind: 'log', readonly level: 'info' | 'warn' | 'error', readonly facts: Readonly<Record<string, unknown>>, readonly text: string }
