@@ -94,7 +94,11 @@ export class GreenroomError extends Error {
     if (details !== undefined) this.details = details
   }
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+    try {
+      return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+    } catch {
+      return false // a proxy that throws: anything may have been thrown
+    }
   }
 }
 

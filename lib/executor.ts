@@ -43,6 +43,12 @@ export interface Executor {
   endHung(now: number, timeoutMs: number): void
 }
 
+/** What a middleware did wrong, whatever was made of it further out. */
+const bugOf = (outcome: Outcome): GreenroomError | undefined =>
+  'error' in outcome && outcome.error instanceof GreenroomError && outcome.error.code === 'MIDDLEWARE_FAILED'
+    ? outcome.error
+    : undefined
+
 interface Active {
   readonly run: Run
   readonly finish: (outcome: Outcome) => void
@@ -73,10 +79,11 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
     const start = clock.monotonic()
     let outcome = await runOnce(token, run),
       then: readonly Envelope[] = []
-    if (outcome.kind === 'failed' && outcome.error instanceof GreenroomError && outcome.error.code === 'MIDDLEWARE_FAILED') {
-      events.emit('trouble', { what: outcome.error.message, error: outcome.error })
-      run.log.error({ err: outcome.error }, 'a middleware failed; the message is tried again')
-      outcome = rescue(outcome.error, run)
+    const bug = bugOf(outcome)
+    if (bug) {
+      events.emit('trouble', { what: bug.message, error: bug })
+      run.log.error({ err: bug }, 'a middleware failed')
+      if (outcome.kind === 'failed') outcome = rescue(bug, run)
     }
     if ((outcome.kind === 'done' || outcome.kind === 'dead') && outcome.then && outcome.then.length > 0) {
       try {

@@ -62,8 +62,8 @@ export function failureOf(error: unknown, depth = 0): Failure {
     const value = read(error, key)
     return typeof value === 'string' || typeof value === 'number' ? `${value}`.slice(0, longest) : undefined
   }
-  if (typeof error !== 'object' || error === null)
-    return { type: typeof error, message: `${String(error)}`.slice(0, LONGEST_MESSAGE) }
+  if (typeof error === 'function') return { type: 'function', message: 'a function was thrown' }
+  if (typeof error !== 'object' || error === null) return { type: typeof error, message: String(error).slice(0, LONGEST_MESSAGE) }
   const code = text('code', 128),
     stack = text('stack', LONGEST_STACK),
     cause = read(error, 'cause')

@@ -7,34 +7,45 @@ import { LONGEST_MS, shown } from './duration.ts'
 import type { AnyMiddleware, Next } from './middleware.ts'
 import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
+import { rescued } from './settlement.ts'
 
 /** Runs a message; never rejects. */
 export type Process = (run: Run) => Promise<Outcome>
 
 export function composeProcess(chain: readonly AnyMiddleware[], innermost: Process): Process {
-  return chain.filter(({ process }) => process).reduceRight((inner, middleware) => layer(middleware, inner), innermost)
+  const retries = chain.findIndex(({ name }) => name === 'retries')
+  return chain.reduceRight(
+    (inner, middleware, place) => (middleware.process ? layer(middleware, inner, place > retries && retries >= 0) : inner),
+    innermost,
+  )
 }
 
 const IDLE = 0,
   RUNNING = 1,
   SETTLED = 2,
-  MISUSED = 3
+  MISUSED = 3,
+  OVER = 4
 
-function layer(middleware: AnyMiddleware, inner: Process): Process {
+/** @param retried whether retries further out make something of what fails here; where none do, the bug costs an attempt at once */
+function layer(middleware: AnyMiddleware, inner: Process, retried: boolean): Process {
   const { name } = middleware
+  const failed = (error: unknown, run: Run): Outcome =>
+    retried ? { kind: 'failed', error } : rescued(error, run.attempt, run.options['maxRetries'], run.random)
   return async run => {
     let state: number = IDLE,
       below: Promise<Outcome> | undefined
-    const next: Next = async () => {
+    const next: Next = () => {
       if (state !== IDLE) {
-        state = MISUSED
-        throw misuse(name, 'called next() twice', "Call it once; a second attempt is the retries middleware's")
+        if (state !== OVER) state = MISUSED
+        return refusal(name, state)
       }
       state = RUNNING
-      const outcome = await (below = inner(run))
-      if (state === RUNNING) state = SETTLED
-      run.move(name)
-      return outcome
+      below = inner(run)
+      return below.then(outcome => {
+        if (state === RUNNING) state = SETTLED
+        run.move(name)
+        return outcome
+      })
     }
     run.move(name)
     let outcome: Outcome
@@ -42,17 +53,19 @@ function layer(middleware: AnyMiddleware, inner: Process): Process {
       outcome = await middleware.process!(run, next)
     } catch (error) {
       await below
+      state = OVER
       return failed(
         error instanceof GreenroomError && error.code === 'MIDDLEWARE_FAILED'
           ? error
           : misuse(name, 'threw', 'Fix it; the message is tried again', error),
+        run,
       )
     }
-    if (state === RUNNING) {
-      await below // the handler must not go on behind a settled message
-      return failed(misuse(name, 'returned before next() had settled', 'Await next()'))
-    }
-    if (state === MISUSED) return failed(misuse(name, 'called next() twice', 'Call it once'))
+    const was = state
+    if (was === RUNNING || was === MISUSED) await below // the handler must not go on behind a settled message
+    state = OVER
+    if (was === RUNNING) return failed(misuse(name, 'returned before next() had settled', 'Await next()'), run)
+    if (was === MISUSED) return failed(misuse(name, 'called next() twice', 'Call it once'), run)
     return isOutcome(outcome)
       ? outcome
       : failed(
@@ -61,11 +74,21 @@ function layer(middleware: AnyMiddleware, inner: Process): Process {
             `returned ${shown(outcome)} instead of an outcome`,
             "Return what next() gave, or an outcome: { kind: 'done' } …, with times from 0 to 365d",
           ),
+          run,
         )
   }
 }
 
-const failed = (error: unknown): Outcome => ({ kind: 'failed', error })
+/** What a call of next() that must not be answers. It is caught here too: nobody may wait for it, and the layer tells of it. */
+function refusal(name: string, state: number): Promise<never> {
+  const error =
+    state === OVER
+      ? misuse(name, 'called next() after it had answered', 'Wait for what it needs before it returns')
+      : misuse(name, 'called next() twice', "Call it once; a second attempt is the retries middleware's")
+  const rejected = Promise.reject<never>(error)
+  rejected.catch(() => {})
+  return rejected
+}
 
 export const misuse = (name: string, what: string, help: string, cause?: unknown) =>
   new GreenroomError('MIDDLEWARE_FAILED', `The middleware ${name} ${what}`, {
@@ -78,7 +101,14 @@ export const misuse = (name: string, what: string, help: string, cause?: unknown
 const isWait = (ms: unknown) => typeof ms === 'number' && ms >= 0 && ms <= LONGEST_MS
 
 function isOutcome(value: unknown): value is Outcome {
-  const outcome = value as Outcome | null | undefined
+  try {
+    return looksLikeOutcome(value as Outcome | null | undefined)
+  } catch {
+    return false // a proxy or a getter that throws
+  }
+}
+
+function looksLikeOutcome(outcome: Outcome | null | undefined): boolean {
   switch (outcome?.kind) {
     case 'done':
     case 'failed':

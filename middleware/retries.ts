@@ -80,6 +80,15 @@ export function retries({
   })
 }
 
+/** Anything may have been thrown, also a proxy that throws when it is looked at. */
+function isA(kind: ErrorClass, error: unknown): boolean {
+  try {
+    return error instanceof kind
+  } catch {
+    return false
+  }
+}
+
 interface Policy {
   readonly maxRetries: number
   readonly throws: readonly ErrorClass[]
@@ -93,7 +102,7 @@ export function finalReason(
   { maxRetries, throws, retryWhen }: Policy,
 ): string | undefined {
   if (isGiveUp(error)) return `gave up: ${failureOf(error).message}`
-  const thrown = throws.find(kind => error instanceof kind)
+  const thrown = throws.find(kind => isA(kind, error))
   if (thrown) return `threw ${thrown.name}, which is not tried again: ${failureOf(error).message}`
   if (retryWhen)
     return retryWhen({ attempt: failedAttempts, error })
@@ -109,7 +118,7 @@ const refuse = (name: string, value: unknown, help: string): never => {
 }
 
 function parseClasses(value: unknown, name: string): readonly ErrorClass[] {
-  return Array.isArray(value) && value.every(item => typeof item === 'function')
+  return Array.isArray(value) && value.every(item => typeof item === 'function' && typeof item.prototype === 'object')
     ? (value as ErrorClass[])
     : refuse(name, value, 'Give a list of error classes: [NotFound]')
 }

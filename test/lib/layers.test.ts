@@ -1,0 +1,180 @@
+import t from 'tap'
+import { composeProcess, type Process } from '../../lib/layers.ts'
+import type { AnyMiddleware } from '../../lib/middleware.ts'
+import type { Outcome } from '../../lib/outcome.ts'
+import { Run } from '../../lib/run.ts'
+import { guardRejections, turns } from '../helpers/guard.ts'
+import { hostileThrows } from '../helpers/hostile.ts'
+
+guardRejections()
+
+const DONE: Outcome = { kind: 'done', result: 5 }
+const message = { id: '1', queue: 'q', actor: 'a', args: [], options: {}, timestamp: 0 }
+const run = (attempt = 0) => new Run(message, attempt, 1, { maxRetries: 3 }, { random: () => 0.5 } as never)
+const slow: Process = async () => {
+  await turns(1)
+  return DONE
+}
+/** Stands for retries: further in is retried by it. */
+const retries: AnyMiddleware = { name: 'retries' }
+
+const inside = (process: AnyMiddleware['process'], handler: Process = slow) =>
+  composeProcess([retries, { name: 'mine', process: process! }], handler)(run())
+const outside = (process: AnyMiddleware['process'], attempt = 0) =>
+  composeProcess([{ name: 'mine', process: process! }, retries], slow)(run(attempt))
+
+const BAD: readonly (readonly [what: string, process: AnyMiddleware['process'], message: RegExp])[] = [
+  ['throws', () => Promise.reject(new Error('mine')), /mine threw/],
+  [
+    'throws before it returns a promise',
+    () => {
+      throw new Error('mine')
+    },
+    /mine threw/,
+  ],
+  [
+    'throws after next()',
+    async (_, next) => {
+      await next()
+      throw new Error('mine')
+    },
+    /mine threw/,
+  ],
+  [
+    'calls next() twice',
+    async (_, next) => {
+      await next()
+      return next()
+    },
+    /mine called next\(\) twice/,
+  ],
+  [
+    'calls next() twice at once',
+    async (_, next) => {
+      const [outcome] = await Promise.all([next(), next()])
+      return outcome
+    },
+    /mine called next\(\) twice/,
+  ],
+  [
+    'calls next() again and waits for it no more',
+    async (_, next) => {
+      const outcome = await next()
+      void next()
+      return outcome
+    },
+    /mine called next\(\) twice/,
+  ],
+  [
+    'catches what the second next() says',
+    async (_, next) => {
+      const outcome = await next()
+      await next().catch(() => {})
+      return outcome
+    },
+    /mine called next\(\) twice/,
+  ],
+  [
+    'returns before next() has settled',
+    async (_, next) => {
+      void next()
+      return DONE
+    },
+    /mine returned before next\(\) had settled/,
+  ],
+  ['returns nothing', async () => undefined as never, /mine returned undefined/],
+  ['returns a word', async () => 'done' as never, /mine returned "done"/],
+  ['returns no known kind', async () => ({ kind: 'finished' }) as never, /mine returned an object/],
+  ['returns a retry without a time', async () => ({ kind: 'retry' }) as never, /mine returned an object/],
+  ['returns a retry before now', async () => ({ kind: 'retry', afterMs: -1, error: 1 }), /mine returned an object/],
+  ['returns a release at no time', async () => ({ kind: 'release', afterMs: NaN, reason: 'x' }), /mine returned an object/],
+  [
+    'returns a release in a thousand years',
+    async () => ({ kind: 'release', afterMs: 1e15, reason: 'x' }),
+    /mine returned an object/,
+  ],
+  ['returns a dead without a reason', async () => ({ kind: 'dead' }) as never, /mine returned an object/],
+]
+
+for (const [what, process, message] of BAD) {
+  t.test(`a middleware that ${what} is told by its name`, async t => {
+    t.match(
+      await inside(process),
+      { kind: 'failed', error: { code: 'MIDDLEWARE_FAILED', message, details: { middleware: 'mine' } } },
+      'inside retries',
+    )
+    t.match(
+      await outside(process),
+      { kind: 'retry', afterMs: 22_500, error: { message } },
+      'outside retries: tried again with the default back-off',
+    )
+    t.match(await outside(process, 3), { kind: 'dead', reason: message }, 'outside retries, after the last attempt: dead')
+  })
+}
+
+t.test('whatever a middleware throws or returns, the layer answers', async t => {
+  for (const [what, value] of hostileThrows) {
+    t.match(await inside(() => Promise.reject(value)), { kind: 'failed', error: { code: 'MIDDLEWARE_FAILED' } }, `throws ${what}`)
+    t.match(await inside(async () => value as never), { kind: 'failed', error: { code: 'MIDDLEWARE_FAILED' } }, `returns ${what}`)
+  }
+})
+
+t.test('what is thrown by a middleware is the cause of its error', async t => {
+  const cause = new Error('mine')
+  t.match(await inside(() => Promise.reject(cause)), { kind: 'failed', error: { cause } })
+})
+
+t.test('the handler ends before the message of a middleware that did not wait for it is settled', async t => {
+  for (const process of BAD.filter(([what]) => /before next|twice at once/.test(what)).map(([, process]) => process)) {
+    let ended = false
+    await inside(process, async () => {
+      await turns(3)
+      ended = true
+      return DONE
+    })
+    t.ok(ended)
+  }
+})
+
+t.test('next() runs nothing once the middleware has answered', async t => {
+  let runs = 0
+  let late: (() => Promise<Outcome>) | undefined
+  const outcome = await inside(
+    async (_, next) => {
+      late = next
+      return { kind: 'release', afterMs: 0, reason: 'later' }
+    },
+    async () => {
+      runs++
+      return DONE
+    },
+  )
+  t.match(outcome, { kind: 'release' })
+  await t.rejects(late!(), { code: 'MIDDLEWARE_FAILED', message: /after it had answered/ })
+  t.equal(runs, 0)
+})
+
+t.test('a middleware may answer without next(), change the outcome, or pass on what it does not know', async t => {
+  t.strictSame(await inside(async () => ({ kind: 'release', afterMs: 5, reason: 'x' })), {
+    kind: 'release',
+    afterMs: 5,
+    reason: 'x',
+  })
+  t.strictSame(await inside(async (_, next) => ({ ...(await next()), result: 6 }) as Outcome), { kind: 'done', result: 6 })
+  t.strictSame(await inside((_, next) => next()), DONE)
+})
+
+t.test('the first of the list is outermost, and what has no process is not in the way', async t => {
+  const order: string[] = []
+  const mark = (name: string): AnyMiddleware => ({
+    name,
+    async process(_, next) {
+      order.push(`${name} in`)
+      const outcome = await next()
+      order.push(`${name} out`)
+      return outcome
+    },
+  })
+  await composeProcess([mark('a'), { name: 'x' }, mark('b')], async () => DONE)(run())
+  t.strictSame(order, ['a in', 'b in', 'b out', 'a out'])
+})
