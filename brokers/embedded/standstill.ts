@@ -26,8 +26,7 @@ export function inside(gate: Int32Array, body: () => void): boolean {
 const gates = new Set<Int32Array>()
 function shutAll(): void {
   for (const gate of gates) {
-    Atomics.wait(gate, 0, IN, LONGEST_MS)
-    Atomics.compareExchange(gate, 0, OUT, STOPPED)
+    while (Atomics.compareExchange(gate, 0, OUT, STOPPED) === IN) if (Atomics.wait(gate, 0, IN, LONGEST_MS) === 'timed-out') break
   }
 }
 

@@ -1,0 +1,139 @@
+/** Folders that cannot be used, or not any more: each a clear error or a recovery. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { open } from 'lmdb'
+import t from 'tap'
+import { embeddedBroker } from '../../brokers/embedded/index.ts'
+import { consume, envelope, folder, ids, never, play, receive } from './embedded-target.ts'
+
+const isRoot = process.getuid?.() === 0
+/** A user that owns nothing. */
+const NOBODY = 65_534
+
+const rawDb = (path: string) => open<Buffer, Buffer>({ path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: 1, overlappingSync: false } as never)
+async function filled(path: string, count: number): Promise<void> {
+  await using broker = embeddedBroker({ path })
+  await broker.push(Array.from({ length: count }, (_, n) => envelope(`${n}`, { body: Buffer.alloc(500) })))
+}
+async function refuses(t: Tap, path: string, message: RegExp): Promise<void> {
+  await using broker = embeddedBroker({ path })
+  await t.rejects(broker.push([envelope('a')]), { code: 'FOLDER_INVALID', message })
+  await t.rejects(broker.inspector!.counts('q'), { code: 'FOLDER_INVALID' }, 'and again')
+}
+type Tap = typeof t
+
+t.test('a folder that is a file', async t => {
+  const path = folder(t)
+  writeFileSync(path, '')
+  await refuses(t as Tap, path, /cannot be written.*give `file:` another folder/)
+})
+
+t.test('a folder of another user', { skip: !isRoot && 'only root can become another user' }, async t => {
+  const path = folder(t)
+  mkdirSync(path, { mode: 0o700 })
+  using sender = play(t, 'refused', { path }, { uid: NOBODY })
+  t.match(await sender.says('refused'), { code: 'FOLDER_INVALID', message: /cannot be written/ })
+})
+
+t.test('a folder of another format', async t => {
+  const path = folder(t)
+  await filled(path, 1)
+  const db = rawDb(path)
+  await db.put(Buffer.from('F'), Buffer.from(JSON.stringify({ format: 99 })))
+  await db.close()
+  await refuses(t as Tap, path, /has format 99/)
+})
+
+t.test('a data.mdb of somebody else', async t => {
+  const path = folder(t), db = rawDb(path)
+  await db.put(Buffer.from('theirs'), Buffer.from('x'))
+  await db.close()
+  await refuses(t as Tap, path, /not Greenroom's|is not ours|holds a data.mdb/)
+})
+
+t.test('a data.mdb that is no database', async t => {
+  const path = folder(t)
+  mkdirSync(path)
+  writeFileSync(join(path, 'data.mdb'), 'x'.repeat(100_000))
+  await refuses(t as Tap, path, /holds a data.mdb/)
+})
+
+t.test('a data.mdb that was cut is an error, and never a crash', async t => {
+  for (const part of [0.9, 0.5, 0.1]) {
+    const path = folder(t), data = join(path, 'data.mdb')
+    await filled(path, 2_000)
+    truncateSync(data, Math.floor(statSync(data).size * part))
+    await refuses(t as Tap, path, /is damaged/)
+  }
+})
+
+t.test('a folder whose processes were all killed is whole', async t => {
+  const path = folder(t)
+  using sender = play(t, 'flood', { path, ledger: `${path}.ledger`, size: 100 })
+  await sender.says('flooding')
+  sender.kill('SIGKILL')
+  await sender.ended
+  await using broker = embeddedBroker({ path })
+  t.ok((await broker.inspector!.counts('q')).ready >= 100)
+})
+
+t.test('a folder written without flushing on another boot is read to its end, and says so', async t => {
+  const path = folder(t), lines: string[] = []
+  const log = { debug() {}, info() {}, error() {}, warn: (_: object, text = '') => { lines.push(text) } }
+  await filled(path, 100)
+  const db = rawDb(path)
+  await db.put(Buffer.from('F'), Buffer.from(JSON.stringify({ format: 1, unsafe: 'another boot' })))
+  await db.close()
+  await using broker = embeddedBroker({ path, log })
+  t.equal((await broker.inspector!.counts('q')).ready, 100)
+  t.match(lines, [/sync: none/])
+})
+
+t.test('closing a folder that was not flushed leaves it clean', async t => {
+  const path = folder(t)
+  const broker = embeddedBroker({ path, sync: 'none' })
+  await broker.push([envelope('a')])
+  await broker[Symbol.asyncDispose]()
+  const db = rawDb(path)
+  t.strictSame(JSON.parse(db.get(Buffer.from('F'))!.toString()), { format: 1 })
+  await db.close()
+})
+
+const disk = mkdtempSync(join(tmpdir(), 'greenroom-disk-'))
+const mounted = isRoot && (() => {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})()
+t.teardown(() => {
+  if (mounted) execFileSync('umount', [disk])
+  rmSync(disk, { recursive: true })
+})
+
+t.test('a full disk refuses messages, and those that are there still run', { skip: !mounted && 'no disk could be mounted' }, async t => {
+  const lines: string[] = [], log = { debug() {}, info() {}, warn() {}, error: (_: object, text = '') => { lines.push(text) } }
+  await using broker = embeddedBroker({ path: join(disk, 'folder'), log })
+  const batch = (n: number) => Array.from({ length: 50 }, (_, i) => envelope(`${n}-${i}`, { body: Buffer.alloc(4_000) }))
+  let stored = 0, refused: unknown
+  for (let n = 0; refused === undefined && n < 1_000; n++) {
+    const verdicts = await broker.push(batch(n))
+    stored += verdicts.filter(verdict => verdict === 'stored').length
+    refused = verdicts.find(verdict => verdict !== 'stored')
+  }
+  t.match(refused, { code: 'DISK_FULL', retryable: true, stored: 'no' })
+  t.match(lines, [/disk is full/])
+  t.comment(`${stored} messages fit`)
+  const consumer = await consume(broker, { credit: 100_000 })
+  let ran = 0
+  for (let found = await consumer.take(128, { waitMs: 0, signal: never }); found.length > 0; found = await consumer.take(128, { waitMs: 0, signal: never })) {
+    ran += (await consumer.settle(found.map(({ token }) => ({ token, kind: 'done' })))).filter(settled => settled === 'ok').length
+  }
+  t.equal(ran, stored, 'everything that was acknowledged')
+  t.strictSame(await broker.push([envelope('again')]), ['stored'], 'and there is room again')
+  t.strictSame(ids(await receive(consumer, 1)), ['again'])
+})
