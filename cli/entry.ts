@@ -27,6 +27,10 @@ export function decoded(entry: Entry, encoder: Encoder): { readonly message: Mes
 /** `Error: no such host`. */
 export const errorText = ({ type, message }: Failure): string => `${type}: ${message}`
 
+/** A reason with its error, unless it tells it already. */
+export const reasonText = (reason: string, failure: Failure | undefined): string =>
+  failure && !reason.includes(failure.message) ? `${reason}: ${errorText(failure)}` : reason
+
 export function entryLines(entry: Entry, encoder: Encoder, now: number): string[] {
   const {
     envelope: { id, queue, priority, attempt, body },

@@ -3,7 +3,7 @@ import { decodeFailure } from '../../lib/failure.ts'
 import { wholeOf } from '../args.ts'
 import { command } from '../command.ts'
 import { deadIn, queuesOf } from '../dead-letters.ts'
-import { decoded, entryJson, errorText } from '../entry.ts'
+import { decoded, entryJson, reasonText } from '../entry.ts'
 import { EXIT } from '../exit.ts'
 import { TARGET_FLAGS, withInspector } from '../target.ts'
 import { cut, relative, safe, table } from '../text.ts'
@@ -55,9 +55,8 @@ export const deadList = command({
           at,
           reason = '',
         } = entry
-        const content = decoded(entry, encoder),
-          failure = decodeFailure(entry.error)
-        const why = failure && !reason.includes(failure.message) ? `${reason}: ${errorText(failure)}` : reason
+        const content = decoded(entry, encoder)
+        const why = reasonText(reason, decodeFailure(entry.error))
         return [
           queue,
           id,

@@ -8,7 +8,7 @@ import type { Outcome } from '../../lib/outcome.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
 import type { Io } from '../command.ts'
-import { errorText } from '../entry.ts'
+import { errorText, reasonText } from '../entry.ts'
 import { stackOf } from '../failure.ts'
 import { facts, redactText, safe } from '../text.ts'
 import { queuesText } from './options.ts'
@@ -69,7 +69,7 @@ function outcomeText(outcome: Outcome, attempt: number): string {
     case 'release':
       return `${outcome.reason}; again ${outcome.afterMs > 0 ? `in ${shortDuration(outcome.afterMs)}` : 'at once'}`
     case 'dead':
-      return outcome.error === undefined ? outcome.reason : `${outcome.reason}: ${errorText(failureOf(outcome.error))}`
+      return reasonText(outcome.reason, outcome.error === undefined ? undefined : failureOf(outcome.error))
     default:
       return outcome satisfies never
   }
