@@ -16,6 +16,8 @@ interface Shared {
   readonly runs: AsyncLocalStorage<unknown>
   /** Every app that was made and is still referenced: for the command line. */
   readonly apps: Set<WeakRef<object>>
+  /** Messages whose id nobody chose: a follow-up's is replaced by one that is derived from its parent's. */
+  readonly generatedIds: WeakSet<object>
   /** Open brokers by URL and namespace. */
   readonly connections: Map<string, Connection>
 }
@@ -23,7 +25,12 @@ interface Shared {
 const KEY = Symbol.for('greenroom/1')
 const holder = globalThis as { [KEY]?: Shared }
 
-export const shared: Shared = (holder[KEY] ??= { runs: new AsyncLocalStorage(), apps: new Set(), connections: new Map() })
+export const shared: Shared = (holder[KEY] ??= {
+  runs: new AsyncLocalStorage(),
+  apps: new Set(),
+  generatedIds: new WeakSet(),
+  connections: new Map(),
+})
 
 export function rememberApp(app: object): void {
   for (const ref of shared.apps) if (ref.deref() === undefined) shared.apps.delete(ref)

@@ -8,6 +8,7 @@ import type { Message } from './message.ts'
 import type { Sending, Services } from './middleware.ts'
 import { checkId } from './names.ts'
 import type { Verdict } from './pusher.ts'
+import { shared } from './registry.ts'
 import { validate } from './schema.ts'
 import { dueOf, plainMessage, type Settings, withOptions } from './sending.ts'
 import type { OptionTable } from './options.ts'
@@ -28,9 +29,8 @@ export interface SenderHost {
   open(): Promise<Live>
 }
 
-/** Ids that nobody chose. A follow-up's is replaced by one that is derived from its parent's; a chosen one stays. */
-const generated = new WeakSet<Message>()
-export const hasGeneratedId = (message: Message): boolean => generated.has(message)
+/** Whether nobody chose the id of a message that `message()` made. A copy of it, through JSON for instance, counts as chosen. */
+export const hasGeneratedId = (message: Message): boolean => shared.generatedIds.has(message)
 
 /** The methods of a sender, all of which work after destructuring. Untyped here: `Sender` gives users the types. */
 export interface SenderMethods {
@@ -96,7 +96,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     },
     message(...args) {
       const message = plainMessage(definition(), args, settled(), settings?.id ?? host.newId(), host.now())
-      if (settings?.id === undefined) generated.add(message)
+      if (settings?.id === undefined) shared.generatedIds.add(message)
       return message
     },
     with: options => createSender(host, definition, withOptions(host.table, host.hints, settled(), options, host.now())),
