@@ -3,10 +3,8 @@ import { composeProcess, type Process } from '../../lib/layers.ts'
 import type { AnyMiddleware } from '../../lib/middleware.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { Run } from '../../lib/run.ts'
-import { guardRejections, turns } from '../helpers/guard.ts'
+import { turns } from '../helpers/turns.ts'
 import { hostileThrows } from '../helpers/hostile.ts'
-
-guardRejections()
 
 const DONE: Outcome = { kind: 'done', result: 5 }
 const message = { id: '1', queue: 'q', actor: 'a', args: [], options: {}, timestamp: 0 }
