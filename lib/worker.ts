@@ -131,23 +131,25 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   async function stop(firstGraceMs: number): Promise<void> {
     const graceOver = new AbortController()
     const timers: Timer[] = []
+    let isOver = false
     stopping = {
       force(graceMs) {
-        timers.push(clock.after(graceMs, () => graceOver.abort()))
+        if (!isOver) timers.push(clock.after(graceMs, () => graceOver.abort())) // afterwards a timer would hold the process up
       },
     }
+    graceOver.signal.addEventListener('abort', () => executor.abortAll('shutdown'))
     taking.abort()
     wake?.()
     if (events.watched('stopping')) events.emit('stopping', { running: slots.running, graceMs: firstGraceMs })
     await pumping
     giveBack(slots.all())
     stopping.force(firstGraceMs)
-    graceOver.signal.addEventListener('abort', () => executor.abortAll('shutdown'))
     while (slots.running > 0)
       await new Promise<void>(resolve => {
         wake = resolve
       })
     await settler.idle()
+    isOver = true
     for (const timer of [...timers, sweepTimer]) timer?.cancel()
     settings.signal?.removeEventListener('abort', onSignal)
     await consumer[Symbol.asyncDispose]()
