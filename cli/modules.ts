@@ -88,7 +88,7 @@ const OWN = new URL('..', import.meta.url)
 /** The first place in the stack that is the user's: where to look. */
 function placeOf(error: unknown): string {
   const stack = error instanceof Error && !(error instanceof GreenroomError) ? (error.stack ?? '') : ''
-  const places = [...stack.matchAll(/(?:file:\/\/)?(?:\/|[A-Za-z]:\\)[^\s()]*:\d+/g)].map(([place]) => place)
+  const places = [...stack.matchAll(/(?<=^|[\s(])(?:file:\/\/)?(?:\/|[A-Za-z]:\\)[^\s()]*:\d+/g)].map(([place]) => place)
   const place = places.find(place => !/[\\/]node_modules[\\/]/.test(place) && !place.includes(OWN.pathname))
   return place === undefined ? '' : ` (${place})`
 }

@@ -1,0 +1,120 @@
+/** What is wrong with a module is one line that says what to do, and exit code 4. */
+import { join } from 'node:path'
+import t from 'tap'
+import { root } from '../root.ts'
+import { cli } from './fake-io.ts'
+
+const index = JSON.stringify(join(root, '.build/index.js'))
+const from = `import { greenroom } from ${index}\nconst app = greenroom({ broker: 'memory:', namespace: 'modules' })\n`
+
+const rows: readonly (readonly [what: string, files: Record<string, string>, module: string, line: RegExp])[] = [
+  ['is not there', { 'jobs.mjs': '' }, 'job.mjs', /There is no module "job\.mjs"\. Did you mean jobs\.mjs\?$/],
+  ['has another ending', { 'jobs.ts': '' }, './jobs.js', /There is no module ".\/jobs\.js"\. Did you mean jobs\.ts\?$/],
+  ['has no ending', { 'jobs.mjs': '' }, 'jobs', /Did you mean jobs\.mjs\?$/],
+  ['is in no folder', {}, 'src/jobs.js', /There is no module "src\/jobs\.js"\. There is no folder \S+\/src either/],
+  [
+    'is a folder',
+    { jobs: { 'index.js': '' } as unknown as string },
+    'jobs',
+    /"jobs" is a folder\. Name the file in it .* jobs\/index\.js$/,
+  ],
+  [
+    'throws',
+    { 'jobs.mjs': `\n\nthrow new TypeError('no DATABASE_URL')` },
+    'jobs.mjs',
+    /jobs\.mjs could not be loaded: TypeError: no DATABASE_URL \(file:\S+jobs\.mjs:3:\d*\)?.* Mend the module/,
+  ],
+  ['throws something odd', { 'jobs.mjs': `throw null` }, 'jobs.mjs', /jobs\.mjs could not be loaded: .*null\. Mend the module/],
+  ['does not parse', { 'jobs.mjs': `\nconst = 1` }, 'jobs.mjs', /jobs\.mjs could not be loaded: SyntaxError: /],
+  [
+    'imports a package that is not installed',
+    { 'jobs.mjs': `import 'not-installed'` },
+    'jobs.mjs',
+    /Cannot find package 'not-installed'.* Is not-installed installed\? Run npm install$/,
+  ],
+  [
+    'imports a file that is not there',
+    { 'jobs.mjs': `import './lib'` },
+    'jobs.mjs',
+    /Cannot find module.*Mend the import; ES modules name files with their ending$/,
+  ],
+  [
+    'has no actor',
+    { 'jobs.mjs': `export const resize = async () => {}` },
+    'jobs.mjs',
+    /jobs\.mjs defines no actor\. .*Plain functions that are exported are not actors$/,
+  ],
+  [
+    'has an app without an actor',
+    { 'jobs.mjs': from },
+    'jobs.mjs',
+    /jobs\.mjs makes an app without an actor\. Name the modules that call app\.actor/,
+  ],
+  [
+    'only declares',
+    { 'jobs.mjs': `${from}app.declare('resize')` },
+    'jobs.mjs',
+    /jobs\.mjs only declares resize\. Name the module that calls implement\(\)/,
+  ],
+  [
+    'starts a worker itself',
+    { 'jobs.mjs': `${from}app.actor(async () => {}, { name: 'resize' })\nawait app.work()` },
+    'jobs.mjs',
+    /jobs\.mjs starts a worker itself\. Take app\.work\(\) out of it/,
+  ],
+  [
+    'names an actor wrongly',
+    { 'jobs.mjs': `${from}app.actor(async () => {})` },
+    'jobs.mjs',
+    /could not be loaded: An actor has no name.*ACTOR_ANONYMOUS/,
+  ],
+]
+for (const [what, files, module, line] of rows) {
+  t.test(`a module that ${what}`, async t => {
+    const { code, out, err } = await cli(['worker', module], { cwd: t.testdir(files) })
+    t.match(err, line)
+    t.equal(code, 4)
+    t.equal(out, '')
+    t.notMatch(err, '\n')
+    if (!/no module|is a folder/.test(err)) return
+    t.strictSame(
+      await cli(['worker', module, '--processes', '2'], { cwd: t.testdirName }),
+      { code, out, err },
+      'before a process is started',
+    )
+  })
+}
+
+t.test('two actors of one name', async t => {
+  const cwd = t.testdir({
+    'app.mjs': `${from}export { app }`,
+    'a.mjs': `import { app } from './app.mjs'\napp.actor(async () => {}, { name: 'resize' })`,
+    'b.mjs': `import { app } from './app.mjs'\napp.actor(async () => {}, { name: 'resize' })`,
+  })
+  t.match(await cli(['worker', 'a.mjs', 'b.mjs'], { cwd }), {
+    code: 4,
+    err: /Two actors are called resize: in \S+a\.mjs, \S+b\.mjs/,
+  })
+})
+
+t.test('queues on which no actor is', async t => {
+  const cwd = t.testdir({
+    'two.mjs': `${from}app.actor(async () => {}, { name: 'a', queue: 'a' })\nconst other = greenroom({ broker: 'memory:', namespace: 'other' })\nother.actor(async () => {}, { name: 'b', queue: 'b' })`,
+  })
+  t.match(await cli(['worker', 'two.mjs', '--queues', 'a b'], { cwd }), { code: 2, err: /NAME_INVALID/ })
+})
+
+t.test('an actor need not be exported; with several apps each serves its queues', async t => {
+  const cwd = t.testdir({
+    'jobs.mjs': `import { greenroom } from ${index}
+      const one = greenroom({ broker: 'memory:', namespace: 'one' }), two = greenroom({ broker: 'memory:', namespace: 'two' })
+      one.actor(async () => {}, { name: 'first', queue: 'a' })
+      two.actor(async () => {}, { name: 'second', queue: 'b' })`,
+  })
+  const { code, out } = await cli(['worker', 'jobs.mjs', '--drain'], { cwd })
+  t.equal(code, 0)
+  t.match(
+    out,
+    /broker +memory: \(one\).*\n +queues +a \(10 at once\)\n +actors +first\n[^]*\n +queues +b \(10 at once\)\n +actors +second\n/,
+  )
+})

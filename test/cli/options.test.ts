@@ -1,0 +1,42 @@
+import t from 'tap'
+import type { Found } from '../../cli/apps.ts'
+import { queuesText, workerSettings, workOptions } from '../../cli/worker/options.ts'
+
+const found = (...queues: readonly string[]) => ({ queues }) as unknown as Found
+
+t.test('flags become what app.work() takes', async t => {
+  const common = { concurrency: undefined, grace: 25_000, until: 'stopped' }
+  for (const [values, own, others, options, text] of [
+    [{}, ['a', 'b'], [], common, 'a, b (10 at once)'],
+    [{ concurrency: '3', grace: '1s', drain: true }, ['a'], [], { concurrency: 3, grace: 1_000, until: 'idle' }, 'a (3 at once)'],
+    [{ grace: '500' }, ['a'], [], { ...common, grace: 500 }, 'a (10 at once)'],
+    [
+      { queues: 'mail, mial' },
+      ['mail'],
+      [],
+      { ...common, queues: ['mail', 'mial'] },
+      'mail, mial (no actor here is on it: did you mean mail?) (10 at once)',
+    ],
+    [{ queues: 'a=2,b=50' }, ['a', 'b'], [], { ...common, queues: { a: 2, b: 50 } }, 'a 2, b 50'],
+    [
+      { queues: 'a=2,b=50', concurrency: '9' },
+      ['a', 'b'],
+      [],
+      { ...common, concurrency: 9, queues: { a: 2, b: 50 } },
+      'a 2, b 50 (9 at once in all)',
+    ],
+    [{ queues: 'a,b' }, ['a'], ['b'], { ...common, queues: ['a'] }, 'a (10 at once)'],
+    [
+      { queues: 'elsewhere' },
+      ['mail'],
+      [],
+      { ...common, queues: ['elsewhere'] },
+      'elsewhere (no actor here is on it) (10 at once)',
+    ],
+  ] as const) {
+    const made = workOptions(workerSettings(values), found(...own), new Set([...own, ...others]))!
+    t.strictSame(made, options, JSON.stringify(values))
+    t.equal(queuesText(made, found(...own)), text)
+  }
+  t.equal(workOptions(workerSettings({ queues: 'b' }), found('a'), new Set(['a', 'b'])), undefined, 'an app that is not meant')
+})
