@@ -48,8 +48,15 @@ export function freeBytes(path: string): number {
   }
 }
 
-const FULL = /ENOSPC|No space|Input\/output|MDB_MAP_FULL|EFBIG|File too large|EDQUOT|quota/i
-export const looksFull = (error: unknown): boolean => FULL.test((error as Error | undefined)?.message ?? '')
+const FULL = /ENOSPC|No space|EFBIG|File too large|EDQUOT|quota|MDB_MAP_FULL/i
+/** What LMDB makes of a write that was cut short by a full disk, among other things. */
+const CUT_SHORT = /Input\/output error/i
+
+/** Whether there was no room, for whatever reason. */
+export function isFull(error: unknown, path: string): boolean {
+  const { message } = error as Error
+  return FULL.test(message) || (CUT_SHORT.test(message) && freeBytes(path) < LOW_SPACE)
+}
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof FolderError) return error.failure

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Db } from './database.ts'
 import { openDatabase } from './database.ts'
-import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, looksFull, networkPath, notOurs, notWritable } from './failures.ts'
+import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, isFull, networkPath, notOurs, notWritable } from './failures.ts'
 import { keyOf } from './keys.ts'
 import type { Peer } from './processes.ts'
 import { FORMAT } from './record.ts'
@@ -41,7 +41,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     accessSync(path, constants.W_OK)
     if (existsSync(data)) accessSync(data, constants.R_OK | constants.W_OK)
   } catch (error) {
-    throw looksFull(error) ? diskFull(path, error) : notWritable(path, error)
+    throw isFull(error, path) ? diskFull(path, error) : notWritable(path, error)
   }
   if (isSuspicious(path, data)) verify(path)
   const db = await openDatabase(path, sync, gate).catch((error: unknown) => { throw openError(path, error) })
@@ -51,7 +51,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     inside(gate, () => { warning = admit(db) })
   } catch (error) {
     await db.close()
-    throw looksFull(error) ? diskFull(path, error) : error
+    throw isFull(error, path) ? diskFull(path, error) : error
   }
   fillBallast()
   return {
@@ -108,7 +108,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
 
 function openError(path: string, error: unknown): Error {
   const { message } = error as Error
-  if (looksFull(error)) return diskFull(path, error)
+  if (isFull(error, path)) return diskFull(path, error)
   if (/MDB_INVALID|MDB_VERSION_MISMATCH|MDB_CORRUPTED|not an LMDB/i.test(message)) return notOurs(path, error)
   if (/No locks available|Operation not supported|ENOLCK/i.test(message)) return networkPath(path, error)
   if (/Permission denied|Read-only|EACCES|EROFS/i.test(message)) return notWritable(path, error)

@@ -70,13 +70,16 @@ const DASHES = [8, 13, 18, 23], UUID_LENGTH = 36
 const hex = new Int8Array(256).fill(-1)
 for (let i = 0; i < 16; i++) hex[code(i.toString(16))] = i
 
+/** Where the slot, and the id, begin in a key of the index. */
+export const SLOT_AT = 5, ID_AT = 6
+
 /** The index key of an id. A lower-case UUID is kept as its 16 bytes behind a 0, which no id begins with: half the index, and nothing is lost. */
 export function indexKey(key: Key, queue: number, slot: number, ids: Buffer, start: number, end: number): Key {
   const { bytes } = key
   bytes[0] = INDEX
   bytes.writeUInt32BE(queue, 1)
-  bytes[5] = slot
-  key.length = packUuid(bytes, 6, ids, start, end) ?? 6 + ids.copy(bytes, 6, start, end)
+  bytes[SLOT_AT] = slot
+  key.length = packUuid(bytes, ID_AT, ids, start, end) ?? ID_AT + ids.copy(bytes, ID_AT, start, end)
   return key
 }
 

@@ -40,6 +40,8 @@ export interface Ledger {
   changed(): void
   /** To be undone if the transaction fails: what was changed in memory. */
   onAbort(undo: () => void): void
+  /** The same, for every transaction from now on. */
+  onAnyAbort(undo: () => void): void
   /** To be done once the transaction is safe. */
   onCommit(act: () => void): void
   /** Writes the rows: the last step inside a transaction. True when anything was put at all. */
@@ -52,7 +54,7 @@ const TOTALS = 4
 const G = keyOf('G')
 
 export function ledger(db: Db): Ledger {
-  const numbers = new Map<string, number>(), seen = new Map<number, Queue>(), undos: (() => void)[] = [], acts: (() => void)[] = []
+  const numbers = new Map<string, number>(), seen = new Map<number, Queue>(), undos: (() => void)[] = [], always: (() => void)[] = [], acts: (() => void)[] = []
   const key = newKey(), row = new Float64Array(TOTALS), rowBytes = Buffer.from(row.buffer)
   let totals: Totals | undefined, totalsDirty = false, now = 0, mono = 0
 
@@ -124,6 +126,7 @@ export function ledger(db: Db): Ledger {
     },
     changed() { totalsDirty = true },
     onAbort(undo) { undos.push(undo) },
+    onAnyAbort(undo) { always.push(undo) },
     onCommit(act) { acts.push(act) },
     end() {
       for (const queue of seen.values()) if (queue.dirty) db.put(queueKey(queue.no), encodeQueue(queue))
@@ -140,7 +143,7 @@ export function ledger(db: Db): Ledger {
       for (const act of due) act()
     },
     aborted() {
-      const due = undos.splice(0).reverse()
+      const due = [...undos.splice(0).reverse(), ...always]
       clear()
       for (const undo of due) undo()
     },

@@ -3,9 +3,10 @@
  * as a batch has messages (measured: 70 thousand a second instead of 316). Hence slots: new ids go to one slot until it is full, then to
  * an empty one, so that ids that came together stand, and go, together. A look-up asks every slot that is not empty, which only reads.
  */
+import { absentIds, hashOf } from './absent-ids.ts'
 import type { Ledger } from './ledger.ts'
 import type { Key, Place } from './keys.ts'
-import { PLACE_AT, indexKey, newKey, placeAt } from './keys.ts'
+import { ID_AT, PLACE_AT, SLOT_AT, indexKey, newKey, placeAt } from './keys.ts'
 import type { Queue } from './queue.ts'
 
 /** Big enough to fill some pages, small enough that a batch of ids shares them. */
@@ -17,15 +18,15 @@ export interface LiveIds {
   /** The slot and the place of a live id. The id is bytes of `ids`. */
   find(queue: Queue, ids: Buffer, start: number, end: number): { readonly slot: number, readonly place: Place } | undefined
   has(queue: Queue, ids: Buffer, start: number, end: number): boolean
-  /** The slot for the next new id; counts it in. */
-  claim(queue: Queue): number
+  /** The slot for a new id; counts it in. */
+  claim(queue: Queue, ids: Buffer, start: number, end: number): number
   /** Says where a message is: the key that its record has just been put under. */
   point(queue: Queue, slot: number, ids: Buffer, start: number, end: number, messageKey: Key): void
   remove(queue: Queue, slot: number, ids: Buffer, start: number, end: number): void
 }
 
-export function liveIds({ db }: Ledger): LiveIds {
-  const key = newKey()
+export function liveIds(book: Ledger): LiveIds {
+  const { db } = book, key = newKey()
   // Views of the one buffer that messages' keys are written in, by its owner: made once each.
   const places = new WeakMap<Buffer, readonly [short: Buffer, long: Buffer]>()
   const placeOf = ({ bytes, length }: Key): Buffer => {
@@ -33,32 +34,48 @@ export function liveIds({ db }: Ledger): LiveIds {
     if (!views) places.set(bytes, views = [bytes.subarray(PLACE_AT, 14), bytes.subarray(PLACE_AT, 22)])
     return views[length === 14 ? 0 : 1]
   }
-  const value = (queue: Queue, slot: number, ids: Buffer, start: number, end: number) =>
-    queue.slots[slot]! > 0 ? db.getBinaryFast(indexKey(key, queue.no, slot, ids, start, end)) : undefined
+  const absent = absentIds()
+  book.onAnyAbort(() => absent.clear())
+  /** Writes the key of an id as it is in any slot, but for the slot; answers its hash. */
+  function prepare(queue: Queue, ids: Buffer, start: number, end: number): number {
+    const { bytes, length } = indexKey(key, queue.no, 0, ids, start, end)
+    return hashOf(bytes, ID_AT, length)
+  }
+  function look(queue: Queue, slot: number, hash: number): Buffer | undefined {
+    const count = queue.slots[slot]!
+    if (count.live === 0 || absent.lacks(queue.no, slot, count, hash)) return undefined
+    key.bytes[SLOT_AT] = slot
+    return db.getBinaryFast(key)
+  }
+  const full = (queue: Queue) => Math.max(SMALLEST_SLOT, live(queue) / SLOT_SHARE)
 
   return {
     find(queue, ids, start, end) {
+      const hash = prepare(queue, ids, start, end)
       for (let slot = 0; slot < queue.slots.length; slot++) {
-        const found = value(queue, slot, ids, start, end)
+        const found = look(queue, slot, hash)
         if (found) return { slot, place: placeAt(found, 0) }
       }
       return undefined
     },
     has(queue, ids, start, end) {
-      for (let slot = 0; slot < queue.slots.length; slot++) if (value(queue, slot, ids, start, end)) return true
+      const hash = prepare(queue, ids, start, end)
+      for (let slot = 0; slot < queue.slots.length; slot++) if (look(queue, slot, hash)) return true
       return false
     },
-    claim(queue) {
-      const full = Math.max(SMALLEST_SLOT, live(queue) / SLOT_SHARE)
-      if (queue.filled >= full) {
-        const empty = queue.slots.indexOf(0)
+    claim(queue, ids, start, end) {
+      let count = queue.slots[queue.slot]!
+      if (count.puts - count.base >= full(queue)) {
+        const empty = queue.slots.findIndex(({ live: ofSlot }) => ofSlot === 0)
         if (empty >= 0) {
           queue.slot = empty
-          queue.filled = 0
+          count = queue.slots[empty]!
+          count.base = count.puts
         }
       }
-      queue.filled++
-      queue.slots[queue.slot]!++
+      absent.add(queue.no, queue.slot, count, full(queue), prepare(queue, ids, start, end))
+      count.puts++
+      count.live++
       return queue.slot
     },
     point(queue, slot, ids, start, end, messageKey) {
@@ -66,13 +83,13 @@ export function liveIds({ db }: Ledger): LiveIds {
     },
     remove(queue, slot, ids, start, end) {
       db.remove(indexKey(key, queue.no, slot, ids, start, end))
-      queue.slots[slot]!--
+      queue.slots[slot]!.live--
     },
   }
 }
 
 const live = ({ slots }: Queue): number => {
   let sum = 0
-  for (const count of slots) sum += count
+  for (const slot of slots) sum += slot.live
   return sum
 }

@@ -1,10 +1,12 @@
 /**
  * Looking out for consumers that will not come back. Reads only; what it finds is reaped in a transaction by the engine.
  *
- * Pids are asked for every tick, which costs a microsecond each; rows are read again when consumers came or went, and once a second.
+ * Pids are asked for every tick, which costs a microsecond each; rows are read again when somebody has written and consumers came or went, and
+ * once a second. So an idle worker costs two system calls a tick, and what a killed one held is put back within two.
  * A tick that came late by more than a third of a lease means that this process stood still, and maybe the whole machine: then the others
  * could not renew either, so nobody is reaped by its deadline for one whole lease.
  */
+import { systemClock } from '../../lib/clock.ts'
 import type { Db } from './database.ts'
 import { after, keyOf, readNumber } from './keys.ts'
 import type { Ledger } from './ledger.ts'
@@ -15,6 +17,8 @@ import { exists, isAlive } from './processes.ts'
 
 export const TICK_MS = 50
 const RELOAD_MS = 1_000
+/** File systems keep times in steps of a few ms: a file that was written just before it was looked at may have been written again. */
+const TIME_STEP_MS = 20
 
 export interface Lookout {
   /** Leases to reap now. `own`: rows of consumers that this engine keeps. */
@@ -35,11 +39,16 @@ export function readPeer(db: Db, engine: number): Peer | undefined {
   return value && JSON.parse(value.toString()) as Peer
 }
 
-export function lookout(book: Ledger, self: Peer): Lookout {
+/** @param written when the folder's data was last written, epoch ms */
+export function lookout(book: Ledger, self: Peer, written: () => number): Lookout {
   const { db } = book
-  let known: { readonly lease: Lease, readonly peer: Peer | undefined }[] = [], generation = -1, loadedAt = -Infinity, tickedAt = 0, resumedAt = -Infinity, thorough = false
+  let known: { readonly lease: Lease, readonly peer: Peer | undefined }[] = [], generation = -1, loadedAt = -Infinity, seenAt = -Infinity, tickedAt = 0, resumedAt = -Infinity, thorough = false
 
   function load(mono: number): void {
+    const changedAt = written()
+    if (changedAt === seenAt && mono - loadedAt < RELOAD_MS) return
+    // Old enough to be the last word; otherwise looked at once more.
+    seenAt = systemClock.now() - changedAt > TIME_STEP_MS ? changedAt : -Infinity
     if (book.totals.consumers === generation && mono - loadedAt < RELOAD_MS) return
     generation = book.totals.consumers
     loadedAt = mono

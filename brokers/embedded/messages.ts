@@ -129,7 +129,7 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
     arrive(queue, record, due) {
       const end = idEnd(record)
       if (ids.has(queue, record, HEAD_BYTES, end)) return false
-      setSlot(record, ids.claim(queue))
+      setSlot(record, ids.claim(queue, record, HEAD_BYTES, end))
       setAt(record, book.now)
       weigh(queue, record.length)
       if (due !== undefined && due > book.now) toDelayed(queue, record, due)

@@ -151,8 +151,15 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
   }
 
   const self: Waiters = {
-    add(consumer) { working.set(consumer.id, { consumer, take: undefined, look: false, stopped: false }) },
-    delete(id) { working.delete(id) },
+    add(consumer) {
+      working.set(consumer.id, { consumer, take: undefined, look: false, stopped: false })
+      book.onAbort(() => working.delete(consumer.id))
+    },
+    delete(id) {
+      const work = working.get(id)
+      working.delete(id)
+      if (work) book.onAbort(() => working.set(id, work))
+    },
     consumer(id) {
       const work = working.get(id)
       if (work) work.look = work.take !== undefined
