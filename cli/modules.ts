@@ -60,7 +60,7 @@ export async function importModules(paths: readonly string[], io: Io): Promise<v
     try {
       await import(pathToFileURL(path).href)
     } catch (error) {
-      throw refuse(`${name} could not be loaded: ${lineOf(error)}${placeOf(error)}`, helpOf(error, path), error)
+      throw refuse(`${name} could not be loaded: ${lineOf(error)}${placeOf(error)}`, helpOf(error, path, name), error)
     } finally {
       slow.cancel()
     }
@@ -93,7 +93,7 @@ function placeOf(error: unknown): string {
   return place === undefined ? '' : ` (${place})`
 }
 
-function helpOf(error: unknown, path: string): string {
+function helpOf(error: unknown, path: string, name: string): string {
   const { code, message = '' } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; message?: string }
   const tsx = 'npm install --save-dev tsx'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && message.includes('.ts')) {
@@ -111,5 +111,6 @@ function helpOf(error: unknown, path: string): string {
   if (missing !== undefined) return `Is ${missing} installed? Run npm install`
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
     return 'Mend the import; ES modules name files with their ending'
+  if (error instanceof SyntaxError) return `Mend it: node ${name} shows the line`
   return 'Mend the module: the command line imports it and starts the worker by itself'
 }

@@ -25,7 +25,12 @@ const rows: readonly (readonly [what: string, files: Record<string, string>, mod
     /jobs\.mjs could not be loaded: TypeError: no DATABASE_URL \(file:\S+jobs\.mjs:3:\d*\)?.* Mend the module/,
   ],
   ['throws something odd', { 'jobs.mjs': `throw null` }, 'jobs.mjs', /jobs\.mjs could not be loaded: .*null\. Mend the module/],
-  ['does not parse', { 'jobs.mjs': `\nconst = 1` }, 'jobs.mjs', /jobs\.mjs could not be loaded: SyntaxError: /],
+  [
+    'does not parse',
+    { 'jobs.mjs': `\nconst = 1` },
+    'jobs.mjs',
+    /jobs\.mjs could not be loaded: SyntaxError: .*\. Mend it: node jobs\.mjs shows the line$/,
+  ],
   [
     'imports a package that is not installed',
     { 'jobs.mjs': `import 'not-installed'` },
