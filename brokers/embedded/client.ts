@@ -75,7 +75,8 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
     running = false
     patience?.cancel()
     unwatchExit(gate)
-    for (const id of [...asked.keys()]) settled(id)!.reject(asError(failure))
+    const failed = Array.from(asked.keys(), id => settled(id)!)
+    for (const { reject } of failed) reject(asError(failure))
     if (engines.get(data.path) === self) engines.delete(data.path)
   }
 

@@ -3,8 +3,6 @@
  * into the next one, so one flush serves them all. It renews this process's leases in the same transactions, looks out for the dead,
  * and serves the takes that wait. The event loop of the process never waits for the lock or the disk, and its blocking blocks no lease.
  */
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../lib/clock.ts'
 import { LAZY_COMMIT } from './database.ts'
@@ -27,6 +25,8 @@ import { upkeep } from './upkeep.ts'
 import { waiters } from './waiters.ts'
 import { wakes } from './wakes.ts'
 
+/** A sender that never looks around would go on writing to a file that was deleted: it looks so often. */
+const CHECK_MS = 1_000
 /** A line about dropped dead letters at most so often: a flood of them must not become a flood of lines. */
 const WARN_EVERY_MS = 60_000
 
@@ -52,18 +52,18 @@ async function start(data: EngineData): Promise<void> {
 
 function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): void {
   const { path } = data, { db } = folder, book = ledger(db), ids = liveIds(book), kept = messages(book, ids, data), rows = expiring(book)
-  let engine = 0, frozen: { readonly now: number, readonly mono: number } | undefined, isClosing = false, isScheduled = false, warnedAt = -Infinity
+  let engine = 0, frozen: { readonly now: number, readonly mono: number } | undefined, isClosing = false, hasEnded = false, isScheduled = false, warnedAt = -Infinity, checkedAt = -Infinity
   /** Since when there is no room on the disk: how many bytes may be kept all the same. */
   let ceiling: number | undefined
   let replies: Reply[] = [], transfers: ArrayBuffer[] = []
   const now = () => frozen?.now ?? systemClock.now(), mono = () => frozen?.mono ?? sharedMonotonic()
 
-  const file = join(path, 'data.mdb'), calls = wakes(folder.wakeFolder), watch = lookout(book, self, () => statSync(file).mtimeMs)
+  const calls = wakes(folder.wakeFolder), watch = lookout(book, self, folder.writtenAt)
   const lease = leases(book, ids, kept, () => engine), wait = waiters(book, lease, kept, () => engine, answer)
   const desk = operations({ book, ids, kept, rows, lease, wait, enrol, wake: calls.wake })
   const keep = upkeep({
     book, lease, wait, rows, calls, watch, now, mono, transact, look, schedule,
-    engine: () => engine, busy: () => inbox.length > 0, warn: (facts, text) => log('warn', { path, ...facts }, text),
+    giveUp, engine: () => engine, busy: () => inbox.length > 0, warn: (facts, text) => log('warn', { path, ...facts }, text),
   })
 
   function answer(id: number, value: unknown): void {
@@ -106,6 +106,10 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
     replies = []
     transfers = []
     book.begin(now(), mono())
+    if (book.mono - checkedAt >= CHECK_MS) {
+      checkedAt = book.mono
+      folder.writtenAt()
+    }
     try {
       const ran = inside(data.gate, () => db.transactionSync(() => {
         for (const { consumer, tokens } of keep.routine(asking)) book.onCommit(() => say({ kind: 'lost', consumer, tokens }))
@@ -178,6 +182,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
   /** One by one when together they failed, so that one bad request fails alone. */
   function attempt(group: readonly Request[]): void {
     try { work(group) } catch (error) {
+      if (error instanceof FolderError && error.failure.code === 'FOLDER_INVALID' && !isThere()) return giveUp(error)
       const noRoom = isFull(error, path)
       if (noRoom && ceiling === undefined) {
         // LMDB's file never shrinks, but what is removed makes room inside: enough of it stands in for the ballast.
@@ -206,6 +211,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
       isClosing = group.some(({ op }) => op === 'close')
       if (group.length > 0 || wait.eager()) attempt(group)
     }
+    if (hasEnded) return
     if (isClosing) return void close()
     if (inbox.length > 0 || wait.eager()) schedule()
     else keep.arm()
@@ -242,6 +248,27 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
     watch.start(mono())
     wait.wake()
     keep.tick()
+  }
+
+  function isThere(): boolean {
+    try {
+      folder.writtenAt()
+      return true
+    } catch {
+      return false
+    }
+  }
+  /** The folder is gone: nothing that is written to it now will be found by anybody. */
+  function giveUp(error: FolderError): void {
+    hasEnded = isClosing = true
+    keep[Symbol.dispose]()
+    calls[Symbol.dispose]()
+    say({ kind: 'failed', failure: error.failure })
+    void leave()
+  }
+  async function leave(): Promise<void> {
+    await db.close()
+    port!.close()
   }
 
   async function close(): Promise<void> {

@@ -23,6 +23,8 @@ export const notOurs = (path: string, cause?: unknown) =>
   invalid(path, 'holds a data.mdb that is not Greenroom\'s', 'Give `file:` a folder of its own', cause)
 export const damaged = (path: string, cause?: unknown) =>
   invalid(path, 'is damaged: its data cannot be read to the end', 'Put back a backup, or move the folder away and start with an empty one', cause)
+export const replaced = (path: string) =>
+  invalid(path, 'was deleted or replaced while it was in use', 'Stop all processes that use a folder before you delete it')
 export const otherNamespace = (path: string, theirs: string) =>
   invalid(path, `is used by a process of another pid namespace (${theirs}), a container most likely`, 'Processes that cannot see each other must not share a folder; use redis:// between containers')
 export const networkPath = (path: string, cause: unknown) =>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Db } from './database.ts'
 import { openDatabase } from './database.ts'
-import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, isFull, networkPath, notOurs, notWritable } from './failures.ts'
+import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, isFull, networkPath, notOurs, notWritable, replaced } from './failures.ts'
 import { keyOf } from './keys.ts'
 import type { Peer } from './processes.ts'
 import { FORMAT } from './record.ts'
@@ -24,6 +24,8 @@ interface Facts {
 export interface Folder {
   readonly db: Db
   readonly wakeFolder: string
+  /** When the data was last written, epoch ms. @throws when the file is gone, or another one */
+  writtenAt(): number
   /** What should be told. */
   readonly warning?: string
   /** Gives the ballast up; false when it is gone already. */
@@ -46,6 +48,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
   if (isSuspicious(path, data)) verify(path)
   const db = await openDatabase(path, sync, gate).catch((error: unknown) => { throw openError(path, error) })
   for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600)
+  const { ino } = statSync(data)
   let warning: string | undefined
   try {
     inside(gate, () => { warning = admit(db) })
@@ -55,7 +58,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
   }
   fillBallast()
   return {
-    db, wakeFolder, ...warning !== undefined && { warning },
+    db, wakeFolder, writtenAt, ...warning !== undefined && { warning },
     giveWay() {
       if (!existsSync(ballast)) return false
       unlinkSync(ballast)
@@ -70,6 +73,12 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
       }
       await db.close()
     },
+  }
+
+  function writtenAt(): number {
+    const now = statSync(data, { throwIfNoEntry: false })
+    if (now?.ino !== ino) throw replaced(path)
+    return now.mtimeMs
   }
 
   function fillBallast(): boolean {

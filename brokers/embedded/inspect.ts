@@ -164,7 +164,7 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
       let purged = 0
       if (!queue) return purged
       for (const area of WAITING) {
-        for (const place of [...places(queue, area, undefined, most - purged)]) {
+        for (const place of Array.from(places(queue, area, undefined, most - purged))) {
           kept.erase(queue, place, kept.read(queue, place)!)
           if (++purged === most) return purged
         }

@@ -4,7 +4,8 @@
  * Pids are asked for every tick, which costs a microsecond each; rows are read again when somebody has written and consumers came or went, and
  * once a second. So an idle worker costs two system calls a tick, and what a killed one held is put back within two.
  * A tick that came late by more than a third of a lease means that this process stood still, and maybe the whole machine: then the others
- * could not renew either, so nobody is reaped by its deadline for one whole lease.
+ * could not renew either, so nobody is reaped by its deadline for one whole lease. And somebody may have held the lock for all that time:
+ * a living process is reaped only if it does not renew within a third of a lease after this engine has had the lock and seen that it lapsed.
  */
 import { systemClock } from '../../lib/clock.ts'
 import type { Db } from './database.ts'
@@ -21,8 +22,10 @@ const RELOAD_MS = 1_000
 const TIME_STEP_MS = 20
 
 export interface Lookout {
-  /** Leases to reap now. `own`: rows of consumers that this engine keeps. */
-  lapsed(mono: number, own: (row: number) => boolean): Lease[]
+  /** Leases to reap now, and those to be doubted. `isOwn`: rows of consumers that this engine keeps. */
+  look(mono: number, isOwn: (row: number) => boolean): { readonly lapsed: readonly Lease[], readonly doubtful: readonly Lease[] }
+  /** To be called once the lock was had after `look` said so: from here on the owner could have had it too. */
+  doubt(lease: Lease, mono: number): void
   /** To be called when ticks begin, so that the pause before is not taken for a standstill. */
   start(mono: number): void
   /** Whether a process may still be there, looked at closely. */
@@ -44,6 +47,7 @@ export function lookout(book: Ledger, self: Peer, written: () => number): Lookou
   const { db } = book
   let known: { readonly lease: Lease, readonly peer: Peer | undefined }[] = [], generation = -1, loadedAt = -Infinity, seenAt = -Infinity, tickedAt = 0, resumedAt = -Infinity, thorough = false
 
+  const doubts = new Map<number, { readonly deadline: number, readonly at: number }>()
   function load(mono: number): void {
     const changedAt = written()
     if (changedAt === seenAt && mono - loadedAt < RELOAD_MS) return
@@ -54,6 +58,7 @@ export function lookout(book: Ledger, self: Peer, written: () => number): Lookou
     loadedAt = mono
     thorough = true
     known = [...leaseRows(db)].map(lease => ({ lease, peer: readPeer(db, lease.engine) }))
+    for (const row of doubts.keys()) if (!known.some(({ lease }) => lease.row === row)) doubts.delete(row)
   }
 
   function isGone(peer: Peer | undefined): boolean {
@@ -66,18 +71,25 @@ export function lookout(book: Ledger, self: Peer, written: () => number): Lookou
   return {
     start(mono) { tickedAt = mono },
     mayLive: peer => peer !== undefined && peer.boot === self.boot && (peer.namespace !== self.namespace || isAlive(peer)),
-    lapsed(mono, own) {
+    doubt({ row, deadline }, mono) { doubts.set(row, { deadline, at: mono }) },
+    look(mono, isOwn) {
       const lateMs = mono - tickedAt - TICK_MS
       tickedAt = mono
       thorough = false
       load(mono)
-      const lapsed: Lease[] = []
+      const lapsed: Lease[] = [], doubtful: Lease[] = []
       for (const { lease, peer } of known) {
-        if (own(lease.row)) continue
+        if (isOwn(lease.row)) continue
         if (lateMs > lease.leaseMs / 3) resumedAt = mono
-        if (lease.marked || isGone(peer) || (lease.deadline <= mono && mono - resumedAt >= lease.leaseMs)) lapsed.push(lease)
+        if (lease.marked || isGone(peer)) lapsed.push(lease)
+        else if (lease.deadline > mono || mono - resumedAt < lease.leaseMs) continue
+        else {
+          const doubt = doubts.get(lease.row)
+          if (doubt?.deadline !== lease.deadline) doubtful.push(lease)
+          else if (mono - doubt.at >= lease.leaseMs / 3) lapsed.push(lease)
+        }
       }
-      return lapsed
+      return { lapsed, doubtful }
     },
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Timer } from '../../lib/clock.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { FolderError } from './failures.ts'
 import type { Ledger } from './ledger.ts'
 import type { Consumer, Lease, Leases } from './leases.ts'
 import { readLease } from './leases.ts'
@@ -40,6 +41,8 @@ export interface Machine {
   /** Whether there are requests. */
   busy(): boolean
   warn(facts: object, text: string): void
+  /** The folder cannot be used any more. */
+  giveUp(error: FolderError): void
 }
 
 export interface Upkeep extends Disposable {
@@ -50,7 +53,7 @@ export interface Upkeep extends Disposable {
   tick(): void
 }
 
-export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, now, transact, look, schedule, busy, warn }: Machine): Upkeep {
+export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, now, transact, look, schedule, busy, warn, giveUp }: Machine): Upkeep {
   const { db } = book
   let ticking: Timer | undefined, alarm: Timer | undefined, alarmAt = Infinity, hasTicked = false, isOver = false
   let sweptAt = -Infinity, polledAt = 0, tidiedAt = -Infinity
@@ -63,10 +66,17 @@ export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, no
   }
 
   function tick(): void {
+    try { watchOut() } catch (error) {
+      if (!(error instanceof FolderError)) throw error
+      giveUp(error)
+    }
+  }
+
+  function watchOut(): void {
     const at = mono(), isTime = at - polledAt >= POLL_MS
-    const { lapsed, due } = look(() => {
+    const { lapsed, doubtful, due } = look(() => {
       if (isTime) wait.poll()
-      return { lapsed: watch.lapsed(at, wait.owns), due: isTime && rows.due() }
+      return { ...watch.look(at, wait.owns), due: isTime && rows.due() }
     })
     if (isTime) {
       polledAt = at
@@ -74,6 +84,8 @@ export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, no
       db.readerCheck()
     }
     if (wait.living().some(consumer => isOld(consumer, at))) safely(() => transact(() => {}, { lazy: true }))
+    if (doubtful.length > 0) safely(() => transact(() => {}, { lazy: true }))
+    for (const each of doubtful) watch.doubt(each, mono())
     for (const each of lapsed) safely(() => reap(each))
     if (due) safely(() => transact(() => sweep(MOST)))
     if (at - tidiedAt >= TIDY_MS) safely(tidy)

@@ -142,7 +142,7 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
   }
 
   function serveReads(): void {
-    for (const read of [...reads.values()]) {
+    for (const read of Array.from(reads.values())) {
       if (!lookAtTopics && read.until > book.mono) continue
       const entries = read.shelf.read(read.topics)
       if (read.until <= book.mono || entries.some(each => each.length > 0)) endRead(read, entries)
@@ -273,9 +273,9 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
     },
     forget(other) {
       const all = keyOf('W')
-      for (const key of [...db.getKeys({ start: all, end: after(all) })]) if (readNumber(key, 9) === other) leaveQueue(readNumber(key, 1), other)
+      for (const key of Array.from(db.getKeys({ start: all, end: after(all) }))) if (readNumber(key, 9) === other) leaveQueue(readNumber(key, 1), other)
       const topics = keyOf('V')
-      for (const key of [...db.getKeys({ start: topics, end: after(topics) })]) {
+      for (const key of Array.from(db.getKeys({ start: topics, end: after(topics) }))) {
         if (readNumber(key, key.length - 8) !== other) continue
         db.remove(key)
         book.totals.waiters--

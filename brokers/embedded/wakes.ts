@@ -58,7 +58,8 @@ export function wakes(folder: string): Wakes {
     engines: () => readdirSync(folder).map(Number).filter(Number.isInteger),
     [Symbol.dispose]() {
       watcher?.close()
-      for (const engine of [...handles.keys()]) release(engine)
+      for (const handle of handles.values()) closeSync(handle)
+      handles.clear()
       if (own !== undefined) unlink(own)
     },
   }

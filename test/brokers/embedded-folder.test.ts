@@ -101,6 +101,17 @@ t.test('closing a folder that was not flushed leaves it clean', async t => {
   await db.close()
 })
 
+t.test('a folder that is deleted while it is in use ends its engine, and a later call makes a new one', async t => {
+  const path = folder(t)
+  await using broker = embeddedBroker({ path })
+  await broker.push([envelope('a')])
+  const consumer = await consume(broker), taking = (async () => { for (;;) await consumer.take(10, { waitMs: 2 ** 40, signal: never }) })()
+  rmSync(path, { recursive: true })
+  await t.rejects(taking, { code: 'FOLDER_INVALID', message: /deleted or replaced/ })
+  t.strictSame(await broker.push([envelope('b')]), ['stored'])
+  t.equal((await broker.inspector!.counts('q')).ready, 1)
+})
+
 const disk = mkdtempSync(join(tmpdir(), 'greenroom-disk-'))
 const mounted = isRoot && (() => {
   try {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { open } from 'lmdb'
 import t from 'tap'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { FOREVER, consume, envelope, folder, ids, never, noted, play, receive } from './embedded-target.ts'
 
 t.test('what a killed worker held runs again in an idle one at once, however often', async t => {
@@ -16,10 +17,10 @@ t.test('what a killed worker held runs again in an idle one at once, however oft
     const ready = victim.says('holding')
     await broker.push(names.map(name => envelope(name)))
     await ready
-    const taking = receive(survivor, 3), killed = performance.now()
+    const taking = receive(survivor, 3), killed = systemClock.monotonic()
     victim.kill('SIGKILL')
     const found = await taking
-    late.push(performance.now() - killed)
+    late.push(systemClock.monotonic() - killed)
     t.strictSame(found.map(({ envelope: { id }, deliveries }) => [id, deliveries]), names.map(name => [name, 2]))
     await survivor.settle(found.map(({ token }) => ({ token, kind: 'done' })))
   }
@@ -115,6 +116,25 @@ t.test('a worker whose event loop is blocked for longer than its lease keeps it'
   t.equal((await blocked.ended).code, 0)
 })
 
+t.test('nobody loses a lease because a third process held the lock for longer than it', async t => {
+  const path = folder(t), lost: string[] = []
+  await using broker = embeddedBroker({ path })
+  const consumer = await consume(broker, { leaseMs: 500, onLost: tokens => lost.push(...tokens) })
+  await broker.push([envelope('a')])
+  const [held] = await receive(consumer, 1)
+  using other = play(t, 'work', { path, ledger: `${path}.ledger` })
+  await other.says('ready')
+  using holder = play(t, 'lock', { path, blockMs: 1_500 })
+  await holder.says('locked')
+  await holder.ended
+  // It can be settled by whoever holds it, and by nobody else.
+  await broker.push([envelope('b')])
+  while (noted(`${path}.ledger`, 'E').length < 1) await new Promise(setImmediate)
+  t.strictSame(await consumer.settle([{ token: held!.token, kind: 'done' }]), ['ok'])
+  t.strictSame(lost, [])
+  t.strictSame(noted(`${path}.ledger`, 'S'), ['b'])
+})
+
 t.test('a pid that was given to another process since does not keep a lease alive', async t => {
   const path = folder(t)
   await using sender = embeddedBroker({ path })
@@ -151,7 +171,7 @@ t.test('a process that only sends ends by itself soon after, and what it sent is
     // It is not the channel of this test that keeps it.
     sender.child.channel?.unref()
     const { code } = await sender.ended
-    after.push(Date.now() - Number(noted(ledger, 'T').at(-1)))
+    after.push(systemClock.now() - Number(noted(ledger, 'T').at(-1)))
     t.equal(code, 0)
   }
   t.comment(`after ${after} ms`)
@@ -177,9 +197,10 @@ t.test('whoever waits for the lock for too long says which process holds it', as
   const log = { debug() {}, info() {}, error() {}, warn: (facts: object) => { lines.push(facts) } }
   await using broker = embeddedBroker({ path, log, lockTimeoutMs: 200 })
   await broker.push([envelope('a')])
-  using holder = play(t, 'lock', { path, blockMs: 1_000 })
+  using holder = play(t, 'lock', { path, blockMs: 2_000 })
   await holder.says('locked')
   t.strictSame(await broker.push([envelope('b')]), ['stored'])
-  t.match(lines.at(-1), process.platform === 'linux' ? { pid: holder.pid } : {})
+  if (process.platform === 'linux') t.ok(lines.some(({ pid }) => pid === holder.pid))
+  t.ok(lines.length > 0)
   t.equal((await holder.ended).code, 0)
 })
