@@ -2,7 +2,7 @@
 import type { Definition } from './definition.ts'
 import { current } from './current.ts'
 import { shared } from './registry.ts'
-import { Run } from './run.ts'
+import { Run, sendFollowUps } from './run.ts'
 import { validate } from './schema.ts'
 import { createSender, type SenderHost, type SenderMethods } from './sender.ts'
 
@@ -43,7 +43,7 @@ function inContext(
   )
   const result = shared.runs.run(run, body)
   const send = async (value: unknown) => {
-    if (run.followUps) await (await host.open()).services.push(run.followUps)
+    await sendFollowUps(run)
     return value
   }
   if (result instanceof Promise) return result.then(send)

@@ -9,14 +9,15 @@ import { orderChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import { connection } from './connections.ts'
 import { DEFAULTS } from './defaults.ts'
-import { define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS } from './definition.ts'
+import { checkRecord, define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS } from './definition.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { jsonEncoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
 import { Handle } from './handle.ts'
 import { INTERNALS, type Internals } from './internals.ts'
-import { type Live, openLive, type World } from './live.ts'
+import { createLifecycle } from './lifecycle.ts'
+import { openLive, type World } from './live.ts'
 import { type BrokerConfig, isBroker, locateBroker } from './locate.ts'
 import { consoleLogger, type Logger } from './log.ts'
 import type { Message } from './message.ts'
@@ -24,7 +25,8 @@ import type { AnyMiddleware, FeaturesOf, Sending, Services, SpecsOf } from './mi
 import { checkId, checkName } from './names.ts'
 import { defaultsOf, optionTable } from './options.ts'
 import { rememberApp } from './registry.ts'
-import { collect, createSender, type SenderHost } from './sender.ts'
+import { validate } from './schema.ts'
+import { createSender, type SenderHost, store } from './sender.ts'
 import { toSending } from './sending.ts'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Store } from './store.ts'
@@ -95,6 +97,7 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
   config: Config<M>,
   { connect, standard, hints }: Platform,
 ): App<SpecsOf<M>, FeaturesOf<M>> {
+  checkRecord(config, 'greenroom()')
   for (const name of Object.keys(config))
     if (!KNOWN_CONFIG.includes(name))
       throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, {
@@ -110,7 +113,6 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
   const definitions = new Map<string, Definition>(),
     duplicates = new Map<string, Set<string>>()
   const workers = new Set<Worker>()
-  let live: Live | undefined, opening: Promise<Live> | undefined, closed: Promise<void> | undefined
 
   const realWorld: World = {
     clock: systemClock,
@@ -133,25 +135,14 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
 
   const sending = (message: Message): Sending =>
     toSending(table, name => definitions.get(name), defaults, message, world.clock.now())
-  const open = async (): Promise<Live> => {
-    if (closed)
-      throw new GreenroomError('APP_CLOSED', 'The app is closed', { help: 'Make a new one with greenroom(), or close it later' })
-    opening ??= openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending: sending }).then(
-      opened => (live = opened),
-    )
-    try {
-      return await opening
-    } catch (error) {
-      opening = undefined
-      throw error
-    }
-  }
-  const shut = async (): Promise<void> => {
-    await Promise.all([...workers].map(worker => worker.close()))
-    const was = opening
-    live = opening = undefined
-    await (await was?.catch(() => undefined))?.close()
-  }
+  const life = createLifecycle({
+    make: () => openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending: sending }),
+    endUsers: () => Promise.all([...workers].map(worker => worker.close())),
+    clock: () => world.clock,
+    sendTimeoutMs,
+    maxPending,
+  })
+  const { live, open } = life
   const services: Services = {
     get clock() {
       return world.clock
@@ -160,7 +151,8 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     newId: () => world.newId(),
     log,
     get store() {
-      if (live) return live.services.store
+      const open = live()
+      if (open) return open.services.store
       throw new GreenroomError('STORE_MISSING', 'The store was read in a direct call before the app was open', {
         help: 'Send a message or start a worker first, or run it with greenroom/testing',
       })
@@ -173,8 +165,9 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     now: () => world.clock.now(),
     newId: () => world.newId(),
     encode: message => encoder.encode(message),
-    live: () => live,
+    live,
     open,
+    openToSend: life.openToSend,
     services,
   }
 
@@ -185,6 +178,12 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     }
     definitions.set(definition.name, definition)
     return definition
+  }
+
+  /** Where the schema is here: who only declares an actor leaves it to the worker. */
+  async function checkInput({ actor, args }: Message): Promise<void> {
+    const input = definitions.get(actor)?.input
+    if (input) await validate(input, args[0], actor)
   }
 
   const internals: Internals = {
@@ -198,10 +197,11 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     namespace,
     workers,
     open,
+    checkOpen: life.checkOpen,
     toSending: sending,
     brokerUrl: () => locateBroker(config.broker, process.env, process.cwd()),
     async enter(other) {
-      await shut()
+      await life.shut()
       world = other ?? realWorld
     },
   }
@@ -237,17 +237,17 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
       )
     },
     async send(messages: Iterable<Message>) {
-      const batch = [...messages].map(message => ({ ...sending(message) }))
-      const verdicts = await (await open()).store(batch)
-      return collect(batch, verdicts, ({ message }, verdict) => {
-        if ('failed' in verdict) throw verdict.failed
-        return new Handle(message.id, message.queue, open, verdict)
+      const batch = [...messages].map(message => {
+        const made = sending(message)
+        return { ...made, body: encoder.encode(made.message) }
       })
+      await Promise.all(batch.map(({ message }) => checkInput(message)))
+      return store(host, batch, undefined)
     },
     sent: (id: string) => new Handle(checkId(id), undefined, open),
     chain: chain.map(({ name }) => name),
     work: (options: WorkOptions = {}) => work(internals, options),
-    close: () => (closed ??= shut()),
+    close: life.close,
     [Symbol.asyncDispose]: () => app.close(),
   }
   rememberApp(app)

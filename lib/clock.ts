@@ -65,3 +65,20 @@ export function sleep(
     signal?.addEventListener('abort', stop, { once: true })
   })
 }
+
+/** What the promise settles to; or, after `ms`, a rejection with what `late` makes. Leaves no timer behind. */
+export function within<T>(promise: Promise<T>, ms: number, clock: Clock, late: () => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => reject(late()))
+    promise.then(
+      value => {
+        timer.cancel()
+        resolve(value)
+      },
+      (error: unknown) => {
+        timer.cancel()
+        reject(error)
+      },
+    )
+  })
+}

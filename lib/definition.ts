@@ -11,6 +11,7 @@ import type { Logger } from './log.ts'
 import { type Priority, PRIORITIES } from './message.ts'
 import { checkName } from './names.ts'
 import { type OptionTable, resolve, type ResolvedOptions } from './options.ts'
+import { isPlainRecord } from './plain.ts'
 import { isSchema } from './schema.ts'
 
 export const DEFAULT_QUEUE = 'default'
@@ -67,6 +68,7 @@ export function define(
     throw new GreenroomError('ACTOR_INVALID', `An actor needs a function, not ${shown(handler)}`, {
       help: "Write app.actor(async url => { … }, { name: 'resize' })",
     })
+  checkRecord(given, 'an actor')
   const name = actorName(handler as Handler, given['name'])
   checkOptions(table, hints, given, ACTOR_OPTIONS, `the actor ${name}`, 'actor')
   if (name.length <= 2)
@@ -102,6 +104,14 @@ export function checkPriority(value: unknown): Priority {
   })
 }
 
+/** @throws {GreenroomError} `OPTION_INVALID` */
+export function checkRecord(options: unknown, of: string): void {
+  if (isPlainRecord(options)) return
+  throw new GreenroomError('OPTION_INVALID', `The options of ${of} are ${shown(options)} and not an object`, {
+    help: 'Give { name: value, … }, or leave them out',
+  })
+}
+
 /** @throws {GreenroomError} `OPTION_UNKNOWN` with the nearest option, or the middleware that would bring it */
 export function checkOptions(
   table: OptionTable,
@@ -111,6 +121,7 @@ export function checkOptions(
   on: string,
   level: 'actor' | 'message',
 ): void {
+  checkRecord(given, on)
   for (const name of Object.keys(given)) {
     const declared = table.get(name)?.option
     if (own.has(name) || (declared && (level === 'actor' || declared.perMessage))) continue

@@ -17,9 +17,9 @@ export const LONGEST_MS = 365 * UNITS.d
  * @example durationMs('1.5h', 'timeLimit') // 5_400_000
  */
 export function durationMs(value: unknown, name: string, { infinite = false }: { infinite?: boolean } = {}): number {
-  const ms = typeof value === 'number' ? value : typeof value === 'string' ? textMs(value) : NaN
+  const ms = value === 'Infinity' ? Infinity : typeof value === 'string' ? textMs(value) : typeof value === 'number' ? value : NaN
   if (ms >= 0 && ms <= LONGEST_MS) return ms
-  if (infinite && ms === Infinity) return ms
+  if (infinite && ms === Infinity) return ms // on the wire it is a text: JSON has no Infinity
   throw new GreenroomError('DURATION_INVALID', `${name} is not a duration: ${shown(value)}`, {
     help: `Write milliseconds or a text such as '500ms', '30s', '5m', '2h', '7d', from 0 to 365d${infinite ? ', or Infinity for no limit' : ''}`,
   })

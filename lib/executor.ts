@@ -135,9 +135,8 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
     const batch = messages.map((message, n) =>
       toSending(hasGeneratedId(message) ? { ...message, id: derivedId(parent.id, n) } : message),
     )
-    const envelopes = await live.prepare(batch)
-    if (broker.capabilities.atomicThen === 'always' || envelopes.length === 0) return envelopes
-    for (const pushed of await broker.push(envelopes)) if (pushed instanceof GreenroomError) throw pushed
+    if (broker.capabilities.atomicThen === 'always') return live.prepare(batch)
+    for (const verdict of await live.store(batch)) if ('failed' in verdict) throw verdict.failed
     return []
   }
 

@@ -24,6 +24,8 @@ export interface Internals {
   readonly namespace: string
   readonly workers: Set<Worker>
   open(): Promise<Live>
+  /** @throws {GreenroomError} `APP_CLOSED` when this is not what is open now */
+  checkOpen(live: Live): void
   toSending(message: Message): Sending
   /** The URL or broker that applies here and now. */
   brokerUrl(): string | Broker

@@ -3,16 +3,19 @@
  * and exchanged as a whole by `greenroom/testing`, so that nothing else in an app changes between a test and production.
  */
 import type { Broker, Envelope } from './broker.ts'
-import { type Clock, sleep } from './clock.ts'
+import { type Clock, within } from './clock.ts'
+import { shown } from './duration.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { type EventStream, eventStream } from './events.ts'
+import { misuse } from './layers.ts'
 import { environmentOf } from './locate.ts'
 import type { Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { AnyMiddleware, Sending, Services } from './middleware.ts'
-import { createPusher, envelopeOf, type Pusher, pushedOf, type Verdict } from './pusher.ts'
+import { createPusher, envelopeOf, type Pusher, pushedOf, tooLate, type Verdict } from './pusher.ts'
 import { composeSend } from './send-chain.ts'
+import { checkMessage } from './sending.ts'
 import type { Store } from './store.ts'
 import { watchUnserved } from './unserved.ts'
 
@@ -51,24 +54,22 @@ export interface LiveParts {
   toSending(message: Message): Sending
 }
 
-/** A middleware's `setup` that has not answered by then is a bug in it. */
-const SETUP_TIMEOUT_MS = 30_000
+/** A connection that was not made by then, or a middleware's `setup` that has not answered, will not be waited for. */
+const STEP_TIMEOUT_MS = 30_000
 
 export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending }: LiveParts): Promise<Live> {
   const { clock, random, newId } = world
-  const { broker, store, release } = await world.connect()
-  const disposals: AsyncDisposable[] = []
+  const { broker, store, release } = await connect(world)
+  const disposals: (() => Promise<void>)[] = []
   const closeAll = async () => {
     const errors: unknown[] = []
-    const attempt = async (closing: PromiseLike<void>) => {
+    for (const dispose of [...disposals.splice(0).reverse(), release]) {
       try {
-        await closing
+        await dispose()
       } catch (error) {
         errors.push(error)
       }
     }
-    for (const disposal of disposals.splice(0).reverse()) await attempt(disposal[Symbol.asyncDispose]())
-    await attempt(release())
     if (errors.length > 0)
       throw errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} resources failed to close`)
   }
@@ -101,16 +102,25 @@ export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxP
     )
   const prepare: Live['prepare'] = async batch => {
     const passed = sendChain ? await sendChain(batch) : batch.map(sending => ({ sending }))
-    return passed.flatMap(item => {
+    const envelopes = passed.flatMap(item => {
       if ('refused' in item) throw item.refused
-      return 'sending' in item ? [envelopeOf(item.sending, encoder.encode(item.sending.message))] : []
+      return 'sending' in item ? [envelopeOf(item.sending, encoder.encode(checkMessage(item.sending.message)))] : []
     })
+    await pusher.ready(new Set(envelopes.map(({ queue }) => queue)))
+    return envelopes
   }
   try {
     for (const middleware of chain) {
       if (middleware.needs?.includes('store') && !store) missingStore(broker, middleware.name)
-      const made = await withDeadline(async () => middleware.setup?.(services), middleware.name, clock)
-      if (made) disposals.push(made)
+      const made = await inTime(middleware.name, 'setup()', clock, async () => middleware.setup?.(services))
+      if (made === undefined) continue
+      if (typeof made?.[Symbol.asyncDispose] !== 'function')
+        throw misuse(
+          middleware.name,
+          `returned ${shown(made)} from setup()`,
+          'Return nothing, or what has [Symbol.asyncDispose]()',
+        )
+      disposals.push(() => inTime(middleware.name, 'its disposal', clock, async () => made[Symbol.asyncDispose]()))
     }
   } catch (error) {
     await closeAll().catch((also: unknown) => log.error({ err: also }, 'a resource failed to close'))
@@ -133,20 +143,22 @@ export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxP
   }
 }
 
-async function withDeadline<T>(body: () => Promise<T>, name: string, clock: Clock): Promise<T> {
-  const given = new AbortController()
-  const late = sleep(clock, SETUP_TIMEOUT_MS, { signal: given.signal }).then(() => {
-    throw new GreenroomError('MIDDLEWARE_FAILED', `The middleware ${name} did not finish setup() within ${SETUP_TIMEOUT_MS} ms`, {
-      help: 'Give its own I/O a shorter deadline',
-      details: { middleware: name },
-    })
+/** What a middleware does when the app opens and closes: its own errors are told by its name, and it has its time. */
+function inTime<T>(name: string, step: string, clock: Clock, body: () => Promise<T>): Promise<T> {
+  const named = body().catch((error: unknown): never => {
+    throw error instanceof GreenroomError ? error : misuse(name, `threw in ${step}`, 'See error.cause', error)
   })
-  try {
-    return await Promise.race([body(), late])
-  } finally {
-    given.abort()
-    late.catch(() => {})
-  }
+  return within(named, STEP_TIMEOUT_MS, clock, () =>
+    misuse(name, `did not finish ${step} within ${STEP_TIMEOUT_MS} ms`, 'Give its own I/O a shorter deadline'),
+  )
+}
+
+async function connect({ connect, clock }: World): ReturnType<World['connect']> {
+  const connecting = connect()
+  return within(connecting, STEP_TIMEOUT_MS, clock, () => {
+    connecting.then(({ release }) => release()).catch(() => {}) // it came too late, and nobody waits for it
+    return tooLate({ name: 'The broker' }, STEP_TIMEOUT_MS, 'no')
+  })
 }
 
 function missingStore(broker: Broker, by?: string): never {

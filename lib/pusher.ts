@@ -6,18 +6,20 @@
  * What waits for a broker that does not answer is bounded in number and in time; while it answers, nothing is refused.
  */
 import type { Broker, Envelope, Pushed } from './broker.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, within } from './clock.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { BANDS } from './message.ts'
 import type { Sending } from './middleware.ts'
+import { onAbort } from './on-abort.ts'
 import type { SendChain } from './send-chain.ts'
+import { checkMessage } from './sending.ts'
 
 /** Messages in one push: large enough to share a trip, small enough for a transaction of some 2 ms. */
 const BATCH = 512
 /** A broker that has not answered for so long counts as away, and `maxPending` begins to count. */
-const AWAY_MS = 1_000
+export const AWAY_MS = 1_000
 
 /** Taken when the module loads: fake timers of test runners replace the global. */
 const turnEnds = setImmediate
@@ -25,8 +27,10 @@ const turnEnds = setImmediate
 export type Verdict = { readonly stored: boolean; readonly by?: string } | { readonly failed: unknown }
 
 export interface Pusher {
-  /** Stores one message. `settle` is called exactly once, never before `submit` returned. */
+  /** Stores one message. `settle` is called exactly once. */
   submit(sending: Sending, body: Uint8Array, settle: (verdict: Verdict) => void, signal?: AbortSignal): void
+  /** Opens queues that nothing was pushed to yet. Says which. */
+  ready(queues: Iterable<string>): Promise<readonly string[]>
   /** Resolves when everything that was submitted so far has its verdict. */
   idle(): Promise<void>
 }
@@ -47,6 +51,9 @@ interface Pending {
   sending: Sending
   body: Uint8Array
   settle: (verdict: Verdict) => void
+  /** On its way to the broker. */
+  left: boolean
+  /** Has its verdict. */
   gone: boolean
 }
 
@@ -68,8 +75,9 @@ export function createPusher({
 
   const flush = () => {
     scheduled = false
-    const all = collecting
+    const all = collecting.filter(({ gone }) => !gone)
     collecting = []
+    for (const item of all) item.left = true
     for (let from = 0; from < all.length; from += BATCH) {
       const flight = { since: clock.monotonic(), done: store(all.slice(from, from + BATCH)) }
       inFlight.add(flight)
@@ -77,38 +85,43 @@ export function createPusher({
     }
   }
 
-  /** Never rejects: every way out settles each message. */
+  /** Never rejects: every way out settles each message. The chain has deadlines of its own; this one is the broker's. */
   async function store(batch: readonly Pending[]): Promise<void> {
-    const deadline = new AbortController()
-    const timer = clock.after(sendTimeoutMs, () => {
-      deadline.abort(
-        new GreenroomError('BROKER_DOWN', `${broker.name} did not answer within ${sendTimeoutMs} ms`, {
-          help: 'Is it running and reachable? The message may have been stored; send it again with the same id to be sure',
-          retryable: true,
-          stored: 'maybe',
-        }),
-      )
-      for (const item of batch) give(item, { failed: deadline.signal.reason })
-    })
-    try {
-      const toPush = sendChain ? await throughChain(batch) : batch
-      if (toPush.length === 0) return
-      const fresh = [...new Set(toPush.map(({ sending }) => sending.message.queue).filter(queue => !opened.has(queue)))]
-      if (fresh.length > 0) {
-        await broker.open(fresh, deadline.signal)
-        fresh.forEach(queue => opened.add(queue))
-      }
+    const gaveUp = new AbortController()
+    let reached = false
+    const push = async (toPush: readonly Pending[]) => {
+      const fresh = await ready(queuesOf(toPush), gaveUp.signal)
+      gaveUp.signal.throwIfAborted() // it answered too late: nothing that its sender was told is not stored may be
+      reached = true
       const pushed = await broker.push(
         toPush.map(({ sending, body }) => envelopeOf(sending, body)),
-        { signal: deadline.signal },
+        { signal: gaveUp.signal },
       )
       if (fresh.length > 0) firstSent(fresh)
+      return pushed
+    }
+    const late = () => {
+      const error = tooLate(broker, sendTimeoutMs, reached ? 'maybe' : 'no')
+      gaveUp.abort(error)
+      return error
+    }
+    try {
+      const toPush = sendChain ? (await throughChain(batch)).filter(({ gone }) => !gone) : batch
+      if (toPush.length === 0) return
+      const pushed = await within(push(toPush), sendTimeoutMs, clock, late)
       toPush.forEach((item, i) => give(item, verdictOf(pushed[i])))
     } catch (error) {
       for (const item of batch) give(item, { failed: error })
-    } finally {
-      timer.cancel()
     }
+  }
+
+  /** Opens queues at the first push to them; says which were new. */
+  async function ready(queues: Iterable<string>, signal?: AbortSignal): Promise<readonly string[]> {
+    const fresh = [...queues].filter(queue => !opened.has(queue))
+    if (fresh.length === 0) return fresh
+    await broker.open(fresh, signal)
+    for (const queue of fresh) opened.add(queue)
+    return fresh
   }
 
   async function throughChain(batch: readonly Pending[]): Promise<readonly Pending[]> {
@@ -125,7 +138,7 @@ export function createPusher({
       }
       if (verdict.sending.message !== item.sending.message) {
         try {
-          item.body = encoder.encode(verdict.sending.message)
+          item.body = encoder.encode(checkMessage(verdict.sending.message))
         } catch (failed) {
           give(item, { failed })
           return false
@@ -154,15 +167,16 @@ export function createPusher({
     submit(sending, body, settle, signal) {
       if (signal?.aborted) return settle({ failed: aborted(signal, 'no') })
       if (pending >= maxPending && away()) return settle({ failed: tooMany(broker, maxPending) })
-      const item: Pending = { sending, body, settle, gone: false }
+      const item: Pending = { sending, body, settle, left: false, gone: false }
       pending++
-      if (signal) listen(item, signal, () => (collecting.includes(item) ? 'no' : 'maybe'))
+      if (signal) listen(item, signal)
       collecting.push(item)
       if (!scheduled) {
         scheduled = true
         turnEnds(flush)
       }
     },
+    ready: queues => ready(queues),
     async idle() {
       while (collecting.length > 0 || inFlight.size > 0) {
         if (collecting.length > 0) flush()
@@ -171,22 +185,21 @@ export function createPusher({
     },
   }
 
-  function listen(item: Pending, signal: AbortSignal, stored: () => 'no' | 'maybe'): void {
+  function listen(item: Pending, signal: AbortSignal): void {
     const { settle } = item
     const stop = () => {
-      const place = stored()
-      if (place === 'no') collecting = collecting.filter(other => other !== item)
+      const place = item.left ? 'maybe' : 'no'
       give(item, { failed: aborted(signal, place) })
     }
-    signal.addEventListener('abort', stop, { once: true })
+    const listenNoMore = onAbort(signal, stop)
     item.settle = verdict => {
-      signal.removeEventListener('abort', stop)
+      listenNoMore()
       settle(verdict)
     }
   }
 }
 
-const aborted = (signal: AbortSignal, stored: 'no' | 'maybe') =>
+export const aborted = (signal: AbortSignal, stored: 'no' | 'maybe') =>
   new GreenroomError('SEND_ABORTED', 'The signal given to with() was aborted', {
     help: stored === 'no' ? 'Nothing was stored' : 'The message may have been stored; send it again with the same id to be sure',
     stored,
@@ -194,8 +207,20 @@ const aborted = (signal: AbortSignal, stored: 'no' | 'maybe') =>
     retryable: true,
   })
 
-const tooMany = (broker: Broker, maxPending: number) =>
-  new GreenroomError('SEND_PENDING', `${maxPending} sends wait for ${broker.name}, which does not answer`, {
+const queuesOf = (batch: readonly Pending[]) => new Set(batch.map(({ sending }) => sending.message.queue))
+
+export const tooLate = ({ name }: { readonly name: string }, timeoutMs: number, stored: 'no' | 'maybe') =>
+  new GreenroomError('BROKER_DOWN', `${name} did not answer within ${timeoutMs} ms`, {
+    help:
+      stored === 'no'
+        ? 'Is it running and reachable? Nothing was stored'
+        : 'Is it running and reachable? The message may have been stored; send it again with the same id to be sure',
+    retryable: true,
+    stored,
+  })
+
+export const tooMany = ({ name }: { readonly name: string }, maxPending: number) =>
+  new GreenroomError('SEND_PENDING', `${maxPending} sends wait for ${name}, which does not answer`, {
     help: 'Nothing was stored. Try again later, or raise maxPending',
     retryable: true,
     stored: 'no',

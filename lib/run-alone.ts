@@ -2,7 +2,7 @@
 import { GreenroomError, listed } from './errors.ts'
 import type { Internals } from './internals.ts'
 import { shared } from './registry.ts'
-import { Run } from './run.ts'
+import { Run, sendFollowUps } from './run.ts'
 import { validate } from './schema.ts'
 
 /** @throws {GreenroomError} `ACTOR_NOT_IMPLEMENTED`, `SCHEMA_MISMATCH`, and whatever the handler throws */
@@ -33,7 +33,7 @@ export async function runAlone(
   try {
     const given = input ? [await validate(input, args[0], name)] : args
     const result = await shared.runs.run(run, async () => handler(...given))
-    if (run.followUps) await services.push(run.followUps)
+    await sendFollowUps(run)
     return result
   } finally {
     signal?.removeEventListener('abort', stop)

@@ -101,6 +101,12 @@ export class Run implements AnyContext {
   }
 }
 
+/** What `after()` was given, once a run without a worker has succeeded. @throws what the first that was not stored says */
+export async function sendFollowUps({ followUps, push }: Run): Promise<void> {
+  if (!followUps) return
+  for (const pushed of await push(followUps)) if (pushed instanceof GreenroomError) throw pushed
+}
+
 /** What an aborted run comes to when it did not succeed all the same. Shutdown costs no attempt; a cancelled one is not tried again. */
 export function interrupted(reason: AbortReason, actor: string, thrown?: unknown): Outcome {
   switch (reason) {

@@ -2,7 +2,8 @@
  * The send chain: each middleware's `send` maps the batch, outermost first. What one throws refuses only the messages that
  * it refuses: a batch holds messages of unrelated callers, so after a throw each message goes through alone.
  */
-import { type Clock, sleep } from './clock.ts'
+import { type Clock, within } from './clock.ts'
+import { GreenroomError } from './errors.ts'
 import { misuse } from './layers.ts'
 import type { AnyMiddleware, Sending, Services } from './middleware.ts'
 
@@ -36,29 +37,49 @@ async function through(
 ): Promise<readonly Passed[]> {
   const batch = passed.flatMap(item => ('sending' in item ? [item.sending] : []))
   if (batch.length === 0) return passed
-  const kept = await call(hook, batch, services, clock, timeoutMs).catch(error =>
-    batch.length === 1 ? (error as unknown) : oneByOne(hook, batch, services, clock, timeoutMs),
-  )
-  return passed.map(item => {
-    if (!('sending' in item)) return item
-    if (!(kept instanceof Map)) return { refused: kept }
-    return (kept as Map<string, Passed>).get(item.sending.message.id) ?? { skippedBy: hook.name }
-  })
+  const answers = await answersOf(hook, batch, services, clock, timeoutMs)
+  let next = 0
+  return passed.map(item => ('sending' in item ? answers[next++]! : item))
 }
 
-/** The messages that the middleware returned, by id. */
+/** One answer a message, in order. Messages of one id (ids are unique in a queue only) cannot be told apart in one batch. */
+async function answersOf(
+  hook: AnyMiddleware,
+  batch: readonly Sending[],
+  services: Services,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<readonly Passed[]> {
+  const ids = new Set(batch.map(({ message }) => message.id))
+  if (ids.size === batch.length) {
+    try {
+      return await call(hook, batch, services, clock, timeoutMs)
+    } catch (refused) {
+      // One that does not answer would not answer the others either, each for as long.
+      if (batch.length === 1 || isLate(refused)) return batch.map(() => ({ refused }))
+    }
+  }
+  const answers: Passed[] = []
+  for (const sending of batch) {
+    const before = answers.at(-1)
+    if (before && 'refused' in before && isLate(before.refused)) answers.push(before)
+    else answers.push(...(await answersOf(hook, [sending], services, clock, timeoutMs)))
+  }
+  return answers
+}
+
 async function call(
   { name, send }: AnyMiddleware,
   batch: readonly Sending[],
   services: Services,
   clock: Clock,
   timeoutMs: number,
-): Promise<Map<string, Passed>> {
+): Promise<readonly Passed[]> {
   const given = send!(batch, services)
-  const back = given instanceof Promise ? await deadline(given, name, clock, timeoutMs) : given
+  const back = given instanceof Promise ? await within(given, timeoutMs, clock, () => late(name, timeoutMs)) : given
   if (!Array.isArray(back)) throw misuse(name, 'did not return a list from send()', 'Return the batch, or a part of it')
   const ids = new Set(batch.map(({ message }) => message.id)),
-    kept = new Map<string, Passed>()
+    kept = new Map<string, Sending>()
   for (const sending of back as readonly Sending[]) {
     const id = sending?.message?.id
     if (!ids.has(id))
@@ -67,38 +88,19 @@ async function call(
         'returned a message from send() that it was not given',
         'Keep the ids; send new messages with services.push()',
       )
-    kept.set(id, { sending })
+    kept.set(id, sending)
   }
-  return kept
-}
-
-async function oneByOne(
-  hook: AnyMiddleware,
-  batch: readonly Sending[],
-  services: Services,
-  clock: Clock,
-  timeoutMs: number,
-): Promise<Map<string, Passed>> {
-  const kept = new Map<string, Passed>()
-  for (const sending of batch) {
-    try {
-      for (const [id, passed] of await call(hook, [sending], services, clock, timeoutMs)) kept.set(id, passed)
-    } catch (refused) {
-      kept.set(sending.message.id, { refused })
-    }
-  }
-  return kept
-}
-
-async function deadline<T>(promise: Promise<T>, name: string, clock: Clock, timeoutMs: number): Promise<T> {
-  const given = new AbortController()
-  const late = sleep(clock, timeoutMs, { signal: given.signal }).then(() => {
-    throw misuse(name, `did not answer in send() within ${timeoutMs} ms`, 'Give its own I/O a shorter deadline')
+  return batch.map(({ message }) => {
+    const sending = kept.get(message.id)
+    return sending ? { sending } : { skippedBy: name }
   })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    given.abort()
-    late.catch(() => {})
-  }
 }
+
+const late = (name: string, timeoutMs: number) =>
+  new GreenroomError('MIDDLEWARE_FAILED', `The middleware ${name} did not answer in send() within ${timeoutMs} ms`, {
+    help: 'Give its own I/O a shorter deadline; nothing was stored',
+    retryable: true,
+    stored: 'no',
+    details: { middleware: name, timeoutMs },
+  })
+const isLate = (error: unknown): boolean => error instanceof GreenroomError && error.details?.['timeoutMs'] !== undefined

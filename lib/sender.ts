@@ -27,7 +27,12 @@ export interface SenderHost {
   live(): Live | undefined
   /** Opens the app. @throws {GreenroomError} `APP_CLOSED`, and what opening throws */
   open(): Promise<Live>
+  /** The same within the bounds of a send. @throws {GreenroomError} also `BROKER_DOWN`, `SEND_PENDING`, `SEND_ABORTED` */
+  openToSend(signal: AbortSignal | undefined): Promise<Live>
 }
+
+/** A message on its way, encoded. */
+export type Made = Sending & { readonly body: Uint8Array }
 
 /** Whether nobody chose the id of a message that `message()` made. A copy of it, through JSON for instance, counts as chosen. */
 export const hasGeneratedId = (message: Message): boolean => shared.generatedIds.has(message)
@@ -43,7 +48,7 @@ export interface SenderMethods {
 
 export function createSender(host: SenderHost, definition: () => Definition, settings: Settings | undefined): SenderMethods {
   const settled = (): Settings => settings ?? { options: {}, resolved: definition().options }
-  const make = (args: readonly unknown[]): Sending & { body: Uint8Array } => {
+  const make = (args: readonly unknown[]): Made => {
     const { name, queue, priority } = definition(),
       { id, options, resolved, delay, at, ...own } = settled()
     const message: Message = {
@@ -61,29 +66,17 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     return { message, options: resolved, priority: own.priority ?? priority, ...due, body: host.encode(message) }
   }
   /** Checked and encoded before anything is awaited: what the caller changes afterwards is not sent. */
-  const checked = (args: readonly unknown[]): ReturnType<typeof make> | Promise<ReturnType<typeof make>> => {
+  const checked = (args: readonly unknown[]): Made | Promise<Made> => {
     const { input, name } = definition()
     if (!input) return make(args)
     const made = make(args),
       valid = validate(input, args[0], name)
     return valid instanceof Promise ? valid.then(() => made) : made
   }
-  const submit = (made: ReturnType<typeof make>): Promise<Verdict> =>
-    new Promise((resolve, reject) => {
-      const { body, ...sending } = made,
-        signal = settled().signal
-      const live = host.live()
-      if (live) live.pusher.submit(sending, body, resolve, signal)
-      else host.open().then(live => live.pusher.submit(sending, body, resolve, signal), reject)
-    })
-  const handleOf = ({ message }: Sending, verdict: Verdict): Handle => {
-    if ('failed' in verdict) throw verdict.failed
-    return new Handle(message.id, message.queue, host.open, verdict)
-  }
   return {
     async send(...args) {
       const made = await checked(args)
-      return handleOf(made, await submit(made))
+      return handleOf(host, made, await submit(host, made, settled().signal))
     },
     async sendMany(batch) {
       const all = [...batch]
@@ -91,8 +84,9 @@ export function createSender(host: SenderHost, definition: () => Definition, set
         throw new GreenroomError('OPTION_INVALID', 'One id is given for several messages', {
           help: 'Use with({ id }).send() for each',
         })
-      const made = await Promise.all(all.map(args => checked(checkArgs(args))))
-      return collect(made, await Promise.all(made.map(submit)), handleOf)
+      // Asynchronous each: of two that are wrong, the second must not leave the first's rejection alone.
+      const made = await Promise.all(all.map(async args => checked(checkArgs(args))))
+      return store(host, made, settled().signal)
     },
     message(...args) {
       const message = plainMessage(definition(), args, settled(), settings?.id ?? host.newId(), host.now())
@@ -115,17 +109,32 @@ function checkArgs(args: unknown): readonly unknown[] {
   })
 }
 
+function submit(host: SenderHost, { body, ...sending }: Made, signal: AbortSignal | undefined): Promise<Verdict> {
+  return new Promise((resolve, reject) => {
+    const live = host.live()
+    if (live) live.pusher.submit(sending, body, resolve, signal)
+    else host.openToSend(signal).then(live => live.pusher.submit(sending, body, resolve, signal), reject)
+  })
+}
+
+function handleOf({ open }: SenderHost, { message }: Made, verdict: Verdict): Handle {
+  if ('failed' in verdict) throw verdict.failed
+  return new Handle(message.id, message.queue, open, verdict)
+}
+
+/** Stores messages in one batch. @throws as `collect` */
+export async function store(host: SenderHost, made: readonly Made[], signal: AbortSignal | undefined): Promise<Handle[]> {
+  const verdicts = await Promise.all(made.map(item => submit(host, item, signal)))
+  return collect(host, made, verdicts)
+}
+
 /**
  * All handles, or one error that says what became of each.
  * @throws what the only message threw; {GreenroomError} `SEND_PARTIAL` with `details.verdicts` when there were several
  */
-export function collect<T extends { readonly message: Message }>(
-  made: readonly T[],
-  verdicts: readonly Verdict[],
-  handleOf: (made: T, verdict: Verdict) => Handle,
-): Handle[] {
+function collect(host: SenderHost, made: readonly Made[], verdicts: readonly Verdict[]): Handle[] {
   const failed = verdicts.filter(verdict => 'failed' in verdict)
-  if (failed.length === 0) return made.map((item, i) => handleOf(item, verdicts[i]!))
+  if (failed.length === 0) return made.map((item, i) => handleOf(host, item, verdicts[i]!))
   if (made.length === 1) throw failed[0]!.failed
   const maybe = failed.some(({ failed }) => !(failed instanceof GreenroomError) || failed.stored !== 'no')
   throw new GreenroomError('SEND_PARTIAL', `${failed.length} of ${made.length} messages were not stored`, {

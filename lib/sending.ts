@@ -24,6 +24,9 @@ export interface Settings {
   readonly resolved: ResolvedOptions
 }
 
+/** What JSON keeps as it is; everything else travels as it was written, and is parsed again. */
+const travels = (parsed: unknown) => typeof parsed === 'string' || typeof parsed === 'boolean' || Number.isFinite(parsed)
+
 /** Settings with these options laid over them; later ones win, `undefined` leaves what was there. */
 export function withOptions(
   table: OptionTable,
@@ -40,7 +43,7 @@ export function withOptions(
     const option = table.get(name)?.option
     if (option === undefined || value === undefined) continue
     const parsed = option.parse(value, name)
-    own[name] = typeof parsed === 'object' || typeof parsed === 'function' || parsed === undefined ? value : parsed
+    own[name] = travels(parsed) ? parsed : parsed === Infinity ? 'Infinity' : value
   }
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new GreenroomError('OPTION_INVALID', 'signal is not an AbortSignal', {
@@ -113,7 +116,7 @@ export function toSending(
   const definition = definitionOf(message.actor)
   const due = parseDue(message.options, now)
   const given = message.options['priority'] ?? definition?.priority ?? 'normal'
-  const options: Record<string, unknown> = {}
+  const options = Object.create(null) as Record<string, unknown> // a key called __proto__ must stay a key
   for (const [name, option] of Object.entries(message.options)) if (!BESIDE.has(name)) options[name] = option
   return {
     message: {
@@ -133,7 +136,8 @@ export function toSending(
 export const dueOf = (due: { readonly delay?: number; readonly at?: number }): Due =>
   due.at === undefined ? { afterMs: due.delay! } : { at: due.at }
 
-function checkMessage(value: unknown): Message {
+/** @throws {GreenroomError} `MESSAGE_INVALID` */
+export function checkMessage(value: unknown): Message {
   const message = value as Message
   const wrong = !isPlainRecord(value)
     ? 'it is not an object'

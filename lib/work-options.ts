@@ -4,6 +4,7 @@ import { nearest } from './did-you-mean.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import { checkName } from './names.ts'
+import { isPlainRecord } from './plain.ts'
 
 export interface WorkOptions {
   /** The queues to serve, or how many runs at once of each: `{ images: 2, mail: 50 }`. @default those of the actors that this process implements */
@@ -50,6 +51,8 @@ const invalid = (what: string, help: string) => new GreenroomError('WORKER_INVAL
 
 /** @throws {GreenroomError} `WORKER_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
 export function workSettings(options: WorkOptions, implemented: ReadonlySet<string>): WorkSettings {
+  if (!isPlainRecord(options as unknown))
+    throw invalid(`The options of work() are ${shown(options)} and not an object`, 'Give { queues: … }, or leave them out')
   for (const name of Object.keys(options)) {
     const near = nearest(name, KNOWN)
     if (!KNOWN.includes(name))

@@ -20,6 +20,7 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
   if (!chain.some(({ name }) => name === 'retries'))
     log.warn({ chain: chain.map(({ name }) => name) }, 'the middleware chain has no retries: a message that fails once is dead')
   const live = await app.open()
+  app.checkOpen(live)
   const innermost = createInnermost({
     definitions,
     clock: live.clock,
@@ -37,6 +38,12 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     toSending,
   })
   const worker = await startWorker(live, executor, settings, log)
+  try {
+    app.checkOpen(live) // it may have been closed meanwhile, and did not know of this one
+  } catch (error) {
+    await worker.close({ grace: 0 })
+    throw error
+  }
   workers.add(worker)
   void worker.stopped.then(() => workers.delete(worker))
   return worker
