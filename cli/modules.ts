@@ -107,6 +107,9 @@ function helpOf(error: unknown, path: string, name: string): string {
   ) {
     return `Node leaves types out and changes nothing else: run ${tsx} and start it with NODE_OPTIONS='--import tsx'`
   }
+  if (message === 'Cannot use import statement outside a module') {
+    return `Its package.json says CommonJS: write "type": "module" there${TYPESCRIPT.test(path) ? `, or run ${tsx} and start it with NODE_OPTIONS='--import tsx'` : ', or name it .mjs'}`
+  }
   const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1]
   if (missing !== undefined) return `Is ${missing} installed? Run npm install`
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')

@@ -159,7 +159,7 @@ t.test('modules of every kind', async t => {
       { 'package.json': '{"type":"commonjs"}', 'jobs.ts': esm, 'greeting.ts': greeting },
       './jobs.ts',
       ['tsx'],
-      0,
+      isNative ? 4 : 0,
     ],
     [
       'TypeScript without tsx',
@@ -184,7 +184,7 @@ t.test('modules of every kind', async t => {
     else
       t.match(
         worker.output,
-        /^greenroom: jobs\.m?[tj]s could not be loaded: .* Node \S+ does not read TypeScript: run npm install --save-dev tsx.*, or take Node 22\.18 or later\n$/,
+        /^greenroom: jobs\.m?[tj]s could not be loaded: .*( Node \S+ does not read TypeScript: run npm install --save-dev tsx.*, or take Node 22\.18 or later|write "type": "module" there, or run npm install --save-dev tsx .*)\n$/m,
         what,
       )
   }
