@@ -8,9 +8,17 @@
 const BITS_AN_ID = 16
 
 /** A slot as the row of its queue has it: how many ids have ever gone in, and how many had when it was last begun. */
-export interface SlotCount { readonly puts: number, readonly base: number }
+export interface SlotCount {
+  readonly puts: number
+  readonly base: number
+}
 
-interface Filter { readonly base: number, puts: number, readonly bits: Uint32Array, readonly mask: number }
+interface Filter {
+  readonly base: number
+  puts: number
+  readonly bits: Uint32Array
+  readonly mask: number
+}
 
 export interface AbsentIds {
   /** True: certainly not in there. */
@@ -27,7 +35,8 @@ export function absentIds(): AbsentIds {
     lacks(queue, slot, { puts, base }, hash) {
       const filter = queues.get(queue)?.[slot]
       if (!filter || filter.base !== base || filter.puts !== puts) return false
-      const { bits, mask } = filter, step = (hash >>> 17) | 1
+      const { bits, mask } = filter,
+        step = (hash >>> 17) | 1
       for (let i = 0, at = hash; i < 3; i++, at = (at + step) | 0) {
         const bit = at & mask
         if ((bits[bit >>> 5]! & (1 << (bit & 31))) === 0) return true
@@ -36,21 +45,24 @@ export function absentIds(): AbsentIds {
     },
     add(queue, slot, { puts, base }, capacity, hash) {
       let filters = queues.get(queue)
-      if (!filters) queues.set(queue, filters = [])
+      if (!filters) queues.set(queue, (filters = []))
       let filter = filters[slot]
       if (puts === base) filters[slot] = filter = newFilter(base, capacity)
       if (!filter || filter.base !== base || filter.puts !== puts) {
         filters[slot] = undefined
         return
       }
-      const { bits, mask } = filter, step = (hash >>> 17) | 1
+      const { bits, mask } = filter,
+        step = (hash >>> 17) | 1
       for (let i = 0, at = hash; i < 3; i++, at = (at + step) | 0) {
         const bit = at & mask
         bits[bit >>> 5] = bits[bit >>> 5]! | (1 << (bit & 31))
       }
       filter.puts++
     },
-    clear() { queues.clear() },
+    clear() {
+      queues.clear()
+    },
   }
 }
 

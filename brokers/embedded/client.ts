@@ -27,13 +27,15 @@ export interface Engine {
   release(): Promise<void>
 }
 
-interface Shared extends Engine { users: number }
+interface Shared extends Engine {
+  users: number
+}
 const engines = new Map<string, Shared>()
 
 /** The engine of a folder, with one user more. */
 export function engineOf(options: EngineOptions): Engine {
   let engine = engines.get(options.path)
-  if (!engine?.running) engines.set(options.path, engine = startEngine(options))
+  if (!engine?.running) engines.set(options.path, (engine = startEngine(options)))
   engine.users++
   return engine
 }
@@ -42,24 +44,50 @@ export function engineOf(options: EngineOptions): Engine {
 const WAITS: ReadonlySet<Op> = new Set<Op>(['take', 'read'])
 
 function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Shared {
-  const url = import.meta.url, extension = url.slice(url.lastIndexOf('.'))
-  const gate = newGate(), thread = new Worker(new URL(`./engine${extension}`, url), {
-    name: 'greenroom embedded', workerData: { ...data, gate } satisfies EngineData,
-    // Of what Node was started with, only what makes it read TypeScript matters to the thread.
-    ...extension === '.js' && { execArgv: [] },
+  const url = import.meta.url,
+    extension = url.slice(url.lastIndexOf('.'))
+  const gate = newGate(),
+    thread = new Worker(new URL(`./engine${extension}`, url), {
+      name: 'greenroom embedded',
+      workerData: { ...data, gate } satisfies EngineData,
+      // Of what Node was started with, only what makes it read TypeScript matters to the thread.
+      ...(extension === '.js' && { execArgv: [] }),
+    })
+  interface Asked {
+    readonly op: Op
+    readonly resolve: (value: never) => void
+    readonly reject: (error: Error) => void
+  }
+  const asked = new Map<number, Asked>(),
+    lost = new Map<number, (tokens: readonly number[]) => void>()
+  let ids = 0,
+    running = true,
+    closing = false,
+    ready = false,
+    pressing = 0,
+    patience: Timer | undefined
+  const ended = new Promise<void>(resolve => {
+    thread.once('exit', () => resolve())
   })
-  interface Asked { readonly op: Op, readonly resolve: (value: never) => void, readonly reject: (error: Error) => void }
-  const asked = new Map<number, Asked>(), lost = new Map<number, (tokens: readonly number[]) => void>()
-  let ids = 0, running = true, closing = false, ready = false, pressing = 0, patience: Timer | undefined
-  const ended = new Promise<void>(resolve => { thread.once('exit', () => resolve()) })
 
   function watchLock(): void {
     patience?.cancel()
-    patience = pressing === 0 || !ready ? undefined : clock.after(lockTimeoutMs, () => {
-      void lockHolder(data.path).then(pid => log.warn({ path: data.path, waitedMs: lockTimeoutMs, ...pid !== undefined && { pid } },
-        `another process holds the lock of the folder${pid === undefined ? '' : `: pid ${pid}`}; if it is stopped, let it go on or kill it`))
-      watchLock()
-    }, { ref: false })
+    patience =
+      pressing === 0 || !ready
+        ? undefined
+        : clock.after(
+            lockTimeoutMs,
+            () => {
+              void lockHolder(data.path).then(pid =>
+                log.warn(
+                  { path: data.path, waitedMs: lockTimeoutMs, ...(pid !== undefined && { pid }) },
+                  `another process holds the lock of the folder${pid === undefined ? '' : `: pid ${pid}`}; if it is stopped, let it go on or kill it`,
+                ),
+              )
+              watchLock()
+            },
+            { ref: false },
+          )
   }
 
   function settled(id: number): Asked | undefined {
@@ -92,16 +120,25 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
       case 'ready':
         ready = true
         return watchLock()
-      case 'failed': return stop(said.failure)
-      case 'lost': lost.get(said.consumer)?.(said.tokens); return
-      case 'log': log[said.level](said.facts, said.text); return
-      default: said satisfies never
+      case 'failed':
+        return stop(said.failure)
+      case 'lost':
+        lost.get(said.consumer)?.(said.tokens)
+        return
+      case 'log':
+        log[said.level](said.facts, said.text)
+        return
+      default:
+        said satisfies never
     }
   }
 
   const self: Shared = {
-    users: 0, lost,
-    get running() { return running },
+    users: 0,
+    lost,
+    get running() {
+      return running
+    },
     ask(namespace, op, input, transfer = []) {
       return new Promise((resolve, reject) => {
         if (!running) return reject(asError(gone('has ended')))
@@ -109,7 +146,10 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
         if (asked.size === 0) thread.ref()
         asked.set(id, { op, resolve, reject })
         if (!WAITS.has(op) && pressing++ === 0) watchLock()
-        thread.postMessage({ id, namespace, op, input } as Request, transfer.map(({ buffer }) => buffer as ArrayBuffer))
+        thread.postMessage(
+          { id, namespace, op, input } as Request,
+          transfer.map(({ buffer }) => buffer as ArrayBuffer),
+        )
       })
     },
     async release() {
@@ -131,8 +171,17 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
 }
 
 const gone = (how: string): Failure => ({
-  code: 'BROKER_DOWN', what: `The thread of the embedded broker ${how}`, help: 'Try again; if it goes on, please report it', retryable: true, stored: 'maybe',
+  code: 'BROKER_DOWN',
+  what: `The thread of the embedded broker ${how}`,
+  help: 'Try again; if it goes on, please report it',
+  retryable: true,
+  stored: 'maybe',
 })
 
 export const asError = ({ code, what, help, retryable = false, stored, details }: Failure): GreenroomError =>
-  new GreenroomError(code, what, { help, retryable, ...stored !== undefined && { stored }, ...details !== undefined && { details } })
+  new GreenroomError(code, what, {
+    help,
+    retryable,
+    ...(stored !== undefined && { stored }),
+    ...(details !== undefined && { details }),
+  })

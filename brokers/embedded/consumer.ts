@@ -24,19 +24,35 @@ export interface Opened {
   cancel(): Promise<void>
 }
 
-export async function openConsumer(engine: Engine, namespace: string, { queues: asked, credit, leaseMs, onLost }: ConsumeOptions, { log, closed, isBrokerClosed }: Surroundings): Promise<Opened> {
-  const queues = [...new Set(asked)], consumer = await engine.ask(namespace, 'consume', { queues, credit, leaseMs })
-  const prefix = `${consumer}-`, token = (n: number) => `${prefix}${n}`
+export async function openConsumer(
+  engine: Engine,
+  namespace: string,
+  { queues: asked, credit, leaseMs, onLost }: ConsumeOptions,
+  { log, closed, isBrokerClosed }: Surroundings,
+): Promise<Opened> {
+  const queues = [...new Set(asked)],
+    consumer = await engine.ask(namespace, 'consume', { queues, credit, leaseMs })
+  const prefix = `${consumer}-`,
+    token = (n: number) => `${prefix}${n}`
   let left: Promise<void> | undefined
   engine.lost.set(consumer, tokens => {
-    try { onLost(tokens.map(token)) } catch (error) { log.error({ error, queues }, 'onLost failed: the runs that it should have ended go on') }
+    try {
+      onLost(tokens.map(token))
+    } catch (error) {
+      log.error({ error, queues }, 'onLost failed: the runs that it should have ended go on')
+    }
   })
 
   const self: Consumer = {
     async take(max, { waitMs, signal, room }) {
       if (left) throw brokerClosed('consumer')
       if (signal.aborted || !(max >= 1)) return []
-      const taking = engine.ask(namespace, 'take', { consumer, max: Math.min(max, MOST), waitMs, ...room && { room: queues.map(name => Object.hasOwn(room, name) ? room[name] : undefined) } })
+      const taking = engine.ask(namespace, 'take', {
+        consumer,
+        max: Math.min(max, MOST),
+        waitMs,
+        ...(room && { room: queues.map(name => (Object.hasOwn(room, name) ? room[name] : undefined)) }),
+      })
       const stop = () => void cancel()
       signal.addEventListener('abort', stop, { once: true })
       try {
@@ -53,9 +69,11 @@ export async function openConsumer(engine: Engine, namespace: string, { queues: 
         const { input, transfer } = packSettlements(consumer, batch.slice(start, start + MOST), prefix)
         parts.push(engine.ask(namespace, 'settle', input, transfer))
       }
-      return (await Promise.all(parts)).flatMap(verdicts => Array.from(verdicts, (verdict): Settled => verdict === OK ? 'ok' : 'lost'))
+      return (await Promise.all(parts)).flatMap(verdicts =>
+        Array.from(verdicts, (verdict): Settled => (verdict === OK ? 'ok' : 'lost')),
+      )
     },
-    [Symbol.asyncDispose]: () => left ??= leave(),
+    [Symbol.asyncDispose]: () => (left ??= leave()),
   }
   consumerIds.set(self, consumer)
   return { consumer: self, cancel }
@@ -67,7 +85,9 @@ export async function openConsumer(engine: Engine, namespace: string, { queues: 
   }
 
   async function cancel(): Promise<void> {
-    await engine.ask(namespace, 'cancel', { consumer }).catch(() => { /* the take ends with the engine */ })
+    await engine.ask(namespace, 'cancel', { consumer }).catch(() => {
+      /* the take ends with the engine */
+    })
   }
 
   async function leave(): Promise<void> {
@@ -87,7 +107,9 @@ function checkThen(then: readonly Envelope[] = []): void {
 }
 
 function packSettlements(consumer: number, batch: readonly Settlement[], prefix: string) {
-  const tokens = new Float64Array(batch.length), specials = new Map<number, Special>(), transfer: Uint8Array[] = []
+  const tokens = new Float64Array(batch.length),
+    specials = new Map<number, Special>(),
+    transfer: Uint8Array[] = []
   const followUps = (then: readonly Envelope[] | undefined): PushedBatch | undefined => {
     if (!then || then.length === 0) return undefined
     const packed = packPush(then)
@@ -100,8 +122,9 @@ function packSettlements(consumer: number, batch: readonly Settlement[], prefix:
       specials.set(index, settlement)
       continue
     }
-    const { then: envelopes, ...rest } = settlement, then = followUps(envelopes)
-    if (rest.kind === 'dead') specials.set(index, { ...rest, ...then && { then } })
+    const { then: envelopes, ...rest } = settlement,
+      then = followUps(envelopes)
+    if (rest.kind === 'dead') specials.set(index, { ...rest, ...(then && { then }) })
     else if (then) specials.set(index, { kind: 'done', then })
   }
   return { input: { consumer, tokens, specials }, transfer }

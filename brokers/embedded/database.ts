@@ -3,8 +3,16 @@ import type { AnyKey } from './keys.ts'
 import { keyEncoder } from './keys.ts'
 import { inside } from './standstill.ts'
 
-export interface Row { readonly key: Buffer, readonly value: Buffer }
-export interface RangeOptions { readonly start: Uint8Array, readonly end: Uint8Array, readonly limit?: number, readonly reverse?: boolean }
+export interface Row {
+  readonly key: Buffer
+  readonly value: Buffer
+}
+export interface RangeOptions {
+  readonly start: Uint8Array
+  readonly end: Uint8Array
+  readonly limit?: number
+  readonly reverse?: boolean
+}
 
 export interface Db {
   /** A view of a shared buffer: read it before the next call, or copy it. */
@@ -31,13 +39,22 @@ const READERS = 1_024
 export async function openDatabase(path: string, sync: 'flush' | 'none', gate: Int32Array): Promise<Db> {
   const { open } = await import('lmdb')
   const options = {
-    path, noSubdir: false, encoding: 'binary', keyEncoder, maxDbs: 1, maxReaders: READERS,
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoder,
+    maxDbs: 1,
+    maxReaders: READERS,
     // One flush a transaction, in the transaction: with overlapping ones a commit would be visible before it is safe.
-    overlappingSync: false, noSync: sync === 'none', permissionsMode: 0o600,
+    overlappingSync: false,
+    noSync: sync === 'none',
+    permissionsMode: 0o600,
   }
   let db: Db | undefined
   // It runs a transaction of its own.
-  inside(gate, () => { db = open(options as never) as unknown as Db })
+  inside(gate, () => {
+    db = open(options as never) as unknown as Db
+  })
   if (!db) throw new Error('the process is ending')
   return db
 }

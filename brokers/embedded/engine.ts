@@ -33,12 +33,18 @@ const WARN_EVERY_MS = 60_000
 const port = parentPort
 if (port) void start(workerData as EngineData)
 
-function say(said: Said, transfer: ArrayBuffer[] = []): void { port!.postMessage(said, transfer) }
-const log = (level: 'info' | 'warn' | 'error', facts: object, text: string) => say({ kind: 'log', level, facts: { ...facts }, text })
+function say(said: Said, transfer: ArrayBuffer[] = []): void {
+  port!.postMessage(said, transfer)
+}
+const log = (level: 'info' | 'warn' | 'error', facts: object, text: string) =>
+  say({ kind: 'log', level, facts: { ...facts }, text })
 
 async function start(data: EngineData): Promise<void> {
-  const self = thisProcess(systemClock.now()), inbox: Request[] = []
-  const arrived = (request: Request) => { inbox.push(request) }
+  const self = thisProcess(systemClock.now()),
+    inbox: Request[] = []
+  const arrived = (request: Request) => {
+    inbox.push(request)
+  }
   port!.on('message', arrived)
   try {
     const folder = await openFolder(data.path, data.sync, self, data.gate)
@@ -51,35 +57,68 @@ async function start(data: EngineData): Promise<void> {
 }
 
 function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): void {
-  const { path } = data, { db } = folder, book = ledger(db), ids = liveIds(book), kept = messages(book, ids, data), rows = expiring(book)
-  let engine = 0, frozen: { readonly now: number, readonly mono: number } | undefined, isClosing = false, hasEnded = false, isScheduled = false, warnedAt = -Infinity, checkedAt = -Infinity
+  const { path } = data,
+    { db } = folder,
+    book = ledger(db),
+    ids = liveIds(book),
+    kept = messages(book, ids, data),
+    rows = expiring(book)
+  let engine = 0,
+    frozen: { readonly now: number; readonly mono: number } | undefined,
+    isClosing = false,
+    hasEnded = false,
+    isScheduled = false,
+    warnedAt = -Infinity,
+    checkedAt = -Infinity
   /** Since when there is no room on the disk: how many bytes may be kept all the same. */
   let ceiling: number | undefined
-  let replies: Reply[] = [], transfers: ArrayBuffer[] = []
-  const now = () => frozen?.now ?? systemClock.now(), mono = () => frozen?.mono ?? sharedMonotonic()
+  let replies: Reply[] = [],
+    transfers: ArrayBuffer[] = []
+  const now = () => frozen?.now ?? systemClock.now(),
+    mono = () => frozen?.mono ?? sharedMonotonic()
 
-  const calls = wakes(folder.wakeFolder), watch = lookout(book, self, folder.writtenAt)
-  const lease = leases(book, ids, kept, () => engine), wait = waiters(book, lease, kept, () => engine, answer)
+  const calls = wakes(folder.wakeFolder),
+    watch = lookout(book, self, folder.writtenAt)
+  const lease = leases(book, ids, kept, () => engine),
+    wait = waiters(book, lease, kept, () => engine, answer)
   const desk = operations({ book, ids, kept, rows, lease, wait, enrol, wake: calls.wake })
   const keep = upkeep({
-    book, lease, wait, rows, calls, watch, now, mono, transact, look, schedule,
-    giveUp, engine: () => engine, busy: () => inbox.length > 0, warn: (facts, text) => log('warn', { path, ...facts }, text),
+    book,
+    lease,
+    wait,
+    rows,
+    calls,
+    watch,
+    now,
+    mono,
+    transact,
+    look,
+    schedule,
+    giveUp,
+    engine: () => engine,
+    busy: () => inbox.length > 0,
+    warn: (facts, text) => log('warn', { path, ...facts }, text),
   })
 
   function answer(id: number, value: unknown): void {
     replies.push({ id, value })
     if (value instanceof Uint8Array && value.buffer instanceof ArrayBuffer) transfers.push(value.buffer)
   }
-  function refuse({ id }: Request, error: unknown): void { replies.push({ id, failure: failureOf(error) }) }
+  function refuse({ id }: Request, error: unknown): void {
+    replies.push({ id, failure: failureOf(error) })
+  }
 
   function enrol(): void {
     if (engine > 0) return
     for (const { engine: other, deadline } of leaseRows(db)) {
       const peer = readPeer(db, other)
-      if (peer && peer.boot === self.boot && peer.namespace !== self.namespace && deadline > mono()) throw otherNamespace(path, peer.namespace)
+      if (peer && peer.boot === self.boot && peer.namespace !== self.namespace && deadline > mono())
+        throw otherNamespace(path, peer.namespace)
     }
     engine = book.nextNumber()
-    book.onAbort(() => { engine = 0 })
+    book.onAbort(() => {
+      engine = 0
+    })
     db.put(peerKey(engine), Buffer.from(JSON.stringify(self)))
     book.onCommit(() => {
       if (!calls.listen(engine, woken)) log('warn', { path }, 'files cannot be watched here: idle workers look once a second')
@@ -102,7 +141,10 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
   }
 
   /** Runs one transaction, and says what came of it once that is certain. */
-  function transact(body: () => void, { lazy = false, asking = new Set() }: { readonly lazy?: boolean, readonly asking?: ReadonlySet<number> } = {}): void {
+  function transact(
+    body: () => void,
+    { lazy = false, asking = new Set() }: { readonly lazy?: boolean; readonly asking?: ReadonlySet<number> } = {},
+  ): void {
     replies = []
     transfers = []
     book.begin(now(), mono())
@@ -111,12 +153,18 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
       folder.writtenAt()
     }
     try {
-      const ran = inside(data.gate, () => db.transactionSync(() => {
-        for (const { consumer, tokens } of keep.routine(asking)) book.onCommit(() => say({ kind: 'lost', consumer, tokens }))
-        body()
-        book.end()
-      }, lazy ? LAZY_COMMIT : undefined))
-      if (!ran) throw new FolderError({ code: 'BROKER_DOWN', what: 'The process is ending', help: 'Send before it does', stored: 'no' })
+      const ran = inside(data.gate, () =>
+        db.transactionSync(
+          () => {
+            for (const { consumer, tokens } of keep.routine(asking)) book.onCommit(() => say({ kind: 'lost', consumer, tokens }))
+            body()
+            book.end()
+          },
+          lazy ? LAZY_COMMIT : undefined,
+        ),
+      )
+      if (!ran)
+        throw new FolderError({ code: 'BROKER_DOWN', what: 'The process is ending', help: 'Send before it does', stored: 'no' })
     } catch (error) {
       book.aborted()
       replies = []
@@ -146,42 +194,59 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
   function warnOfForgotten(): void {
     if (kept.forgotten.size === 0 || mono() - warnedAt < WARN_EVERY_MS) return
     warnedAt = mono()
-    for (const [queue, dropped] of kept.forgotten) log('warn', { queue: look(() => desk.nameOf(queue)), dropped }, 'dead letters were dropped: a queue keeps so many and no more, and for so long')
+    for (const [queue, dropped] of kept.forgotten)
+      log(
+        'warn',
+        { queue: look(() => desk.nameOf(queue)), dropped },
+        'dead letters were dropped: a queue keeps so many and no more, and for so long',
+      )
     kept.forgotten.clear()
   }
 
   function answerLooks(group: readonly Request[]): void {
     look(() => {
       for (const request of group) {
-        try { answer(request.id, desk.handle(request)) } catch (error) { refuse(request, error) }
+        try {
+          answer(request.id, desk.handle(request))
+        } catch (error) {
+          refuse(request, error)
+        }
       }
     })
     flush()
   }
 
   function work(group: readonly Request[]): void {
-    const left: Request[] = [], asking = new Set(group.map(({ input }) => 'consumer' in input ? input.consumer : 0))
-    transact(() => {
-      for (const request of group) {
-        if (GROWS.has(request.op)) {
-          try { checkRoom() } catch (error) {
-            refuse(request, error)
-            continue
+    const left: Request[] = [],
+      asking = new Set(group.map(({ input }) => ('consumer' in input ? input.consumer : 0)))
+    transact(
+      () => {
+        for (const request of group) {
+          if (GROWS.has(request.op)) {
+            try {
+              checkRoom()
+            } catch (error) {
+              refuse(request, error)
+              continue
+            }
           }
+          if (isOfQueue(request)) desk.inspect(request.namespace).refresh(request.input.queue, MOST)
+          const value = desk.handle(request)
+          if (value === AGAIN) left.push(request)
+          else if (value !== NOT_YET) answer(request.id, value)
         }
-        if (isOfQueue(request)) desk.inspect(request.namespace).refresh(request.input.queue, MOST)
-        const value = desk.handle(request)
-        if (value === AGAIN) left.push(request)
-        else if (value !== NOT_YET) answer(request.id, value)
-      }
-      wait.serve(calls.wake)
-    }, { asking, lazy: group.every(({ op }) => LIGHT.has(op)) })
+        wait.serve(calls.wake)
+      },
+      { asking, lazy: group.every(({ op }) => LIGHT.has(op)) },
+    )
     inbox.unshift(...left)
   }
 
   /** One by one when together they failed, so that one bad request fails alone. */
   function attempt(group: readonly Request[]): void {
-    try { work(group) } catch (error) {
+    try {
+      work(group)
+    } catch (error) {
       if (error instanceof FolderError && error.failure.code === 'FOLDER_INVALID' && !isThere()) return giveUp(error)
       const noRoom = isFull(error, path)
       if (noRoom && ceiling === undefined) {
@@ -192,9 +257,15 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
         return attempt(group)
       }
       if (group.length > 1) return group.forEach(request => attempt([request]))
-      const [only] = group, failure = noRoom ? diskFull(path, error) : error
+      const [only] = group,
+        failure = noRoom ? diskFull(path, error) : error
       if (only) refuse(only, failure)
-      else log('error', { path, error: failureOf(failure).what }, 'the embedded broker could not serve those who wait: it tries again')
+      else
+        log(
+          'error',
+          { path, error: failureOf(failure).what },
+          'the embedded broker could not serve those who wait: it tries again',
+        )
       flush()
     }
   }
@@ -295,7 +366,8 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
   if (inbox.length > 0) schedule()
 }
 
-const isOfQueue = (request: Request): request is Request<'counts' | 'list'> => request.op === 'counts' || request.op === 'list' || (request.op === 'find' && request.input.queue !== undefined)
+const isOfQueue = (request: Request): request is Request<'counts' | 'list'> =>
+  request.op === 'counts' || request.op === 'list' || (request.op === 'find' && request.input.queue !== undefined)
 
 function weight(request: Request): number {
   if (request.op === 'push') return request.input.count

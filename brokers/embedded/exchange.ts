@@ -9,9 +9,11 @@ import { HEAD_BYTES, attemptOf, idEnd, setAttempt, setLapses, withBody } from '.
 import { unpackPush } from './wire.ts'
 
 /** The verdicts of a push, a byte each. */
-export const STORED = 0, DUPLICATE = 1
+export const STORED = 0,
+  DUPLICATE = 1
 /** The answers of a settlement. */
-export const OK = 0, LOST = 1
+export const OK = 0,
+  LOST = 1
 
 export interface Exchange {
   push(batch: PushedBatch): Uint8Array
@@ -20,12 +22,15 @@ export interface Exchange {
 
 export function exchange(book: Ledger, kept: Messages, leases: Leases, rows: Expiring, namespace: string): Exchange {
   function push(batch: PushedBatch): Uint8Array {
-    const verdicts = new Uint8Array(batch.count), queues = batch.queues.map(name => book.queue(book.numberOf(namespace, name)))
+    const verdicts = new Uint8Array(batch.count),
+      queues = batch.queues.map(name => book.queue(book.numberOf(namespace, name)))
     let index = 0
     for (const { queue: at, record, due, onceMs } of unpackPush(batch, book.now)) {
-      const queue = queues[at]!, once = onceMs > 0 ? keyOf('O', queue.no, record.subarray(HEAD_BYTES, idEnd(record))) : undefined
+      const queue = queues[at]!,
+        once = onceMs > 0 ? keyOf('O', queue.no, record.subarray(HEAD_BYTES, idEnd(record))) : undefined
       // Ordinary messages do not pay for once keys: there is nothing to look for while a queue has never had one.
-      const seen = once || queue.once ? rows.alive(once ?? keyOf('O', queue.no, record.subarray(HEAD_BYTES, idEnd(record)))) : undefined
+      const seen =
+        once || queue.once ? rows.alive(once ?? keyOf('O', queue.no, record.subarray(HEAD_BYTES, idEnd(record)))) : undefined
       const stored = seen === undefined && kept.arrive(queue, record, due)
       if (stored && once) {
         queue.once = true
@@ -37,7 +42,8 @@ export function exchange(book: Ledger, kept: Messages, leases: Leases, rows: Exp
   }
 
   function apply(held: Held, special: Special): void {
-    const queue = book.queue(held.queue), place = { area: held.area, a: held.seq, b: 0 }
+    const queue = book.queue(held.queue),
+      place = { area: held.area, a: held.seq, b: 0 }
     if (special.kind === 'done') {
       leases.finish(held)
       push(special.then)
@@ -61,20 +67,24 @@ export function exchange(book: Ledger, kept: Messages, leases: Leases, rows: Exp
         kept.bury(queue, place, record, special.reason, special.error)
         if (special.then) push(special.then)
         return
-      default: special satisfies never
+      default:
+        special satisfies never
     }
   }
 
   return {
     push,
     settle(consumer, { tokens, specials }) {
-      const verdicts = new Uint8Array(tokens.length), settled: Held[] = [], heads: [Held, Special][] = []
+      const verdicts = new Uint8Array(tokens.length),
+        settled: Held[] = [],
+        heads: [Held, Special][] = []
       book.onAbort(() => {
         for (const held of settled) consumer.held.set(held.n, held)
         consumer.held = new Map([...consumer.held].sort(([a], [b]) => a - b))
       })
       for (let index = 0; index < tokens.length; index++) {
-        const held = leases.release(consumer, tokens[index]!), special = specials.get(index)
+        const held = leases.release(consumer, tokens[index]!),
+          special = specials.get(index)
         if (!held) {
           verdicts[index] = LOST
           continue

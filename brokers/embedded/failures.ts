@@ -16,27 +16,59 @@ const invalid = (path: string, what: string, help: string, cause?: unknown) =>
   new FolderError({ code: 'FOLDER_INVALID', what: `The folder ${path} ${what}`, help, stored: 'no', details: { path } }, cause)
 
 export const notWritable = (path: string, cause: unknown) =>
-  invalid(path, `cannot be written (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`, 'Let this user write there, or give `file:` another folder', cause)
+  invalid(
+    path,
+    `cannot be written (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`,
+    'Let this user write there, or give `file:` another folder',
+    cause,
+  )
 export const foreignFormat = (path: string, found: unknown, known: number) =>
-  invalid(path, `has format ${String(found)}, and this version of Greenroom knows ${known}`, 'Use the version that wrote it, or give `file:` another folder')
+  invalid(
+    path,
+    `has format ${String(found)}, and this version of Greenroom knows ${known}`,
+    'Use the version that wrote it, or give `file:` another folder',
+  )
 export const notOurs = (path: string, cause?: unknown) =>
-  invalid(path, 'holds a data.mdb that is not Greenroom\'s', 'Give `file:` a folder of its own', cause)
+  invalid(path, "holds a data.mdb that is not Greenroom's", 'Give `file:` a folder of its own', cause)
 export const damaged = (path: string, cause?: unknown) =>
-  invalid(path, 'is damaged: its data cannot be read to the end', 'Put back a backup, or move the folder away and start with an empty one', cause)
+  invalid(
+    path,
+    'is damaged: its data cannot be read to the end',
+    'Put back a backup, or move the folder away and start with an empty one',
+    cause,
+  )
 export const replaced = (path: string) =>
   invalid(path, 'was deleted or replaced while it was in use', 'Stop all processes that use a folder before you delete it')
 export const otherNamespace = (path: string, theirs: string) =>
-  invalid(path, `is used by a process of another pid namespace (${theirs}), a container most likely`, 'Processes that cannot see each other must not share a folder; use redis:// between containers')
+  invalid(
+    path,
+    `is used by a process of another pid namespace (${theirs}), a container most likely`,
+    'Processes that cannot see each other must not share a folder; use redis:// between containers',
+  )
 export const networkPath = (path: string, cause: unknown) =>
   invalid(path, 'cannot be locked, as on a network file system', 'Keep it on a local disk, or use redis://', cause)
 
-export const diskFull = (path: string, cause?: unknown) => new FolderError({
-  code: 'DISK_FULL', what: `The disk of ${path} is full`, help: 'Make room; messages that are there can still be run', retryable: true, stored: 'no', details: { path },
-}, cause)
-export const folderFull = (path: string, bytes: number, maxBytes: number) => new FolderError({
-  code: 'DISK_FULL', what: `The folder ${path} holds ${bytes} bytes of messages, and maxBytes is ${maxBytes}`,
-  help: 'Run more workers, delete what is dead, or raise maxBytes', retryable: true, stored: 'no', details: { path, bytes, maxBytes },
-})
+export const diskFull = (path: string, cause?: unknown) =>
+  new FolderError(
+    {
+      code: 'DISK_FULL',
+      what: `The disk of ${path} is full`,
+      help: 'Make room; messages that are there can still be run',
+      retryable: true,
+      stored: 'no',
+      details: { path },
+    },
+    cause,
+  )
+export const folderFull = (path: string, bytes: number, maxBytes: number) =>
+  new FolderError({
+    code: 'DISK_FULL',
+    what: `The folder ${path} holds ${bytes} bytes of messages, and maxBytes is ${maxBytes}`,
+    help: 'Run more workers, delete what is dead, or raise maxBytes',
+    retryable: true,
+    stored: 'no',
+    details: { path, bytes, maxBytes },
+  })
 
 /** Below this a commit may fail at any moment: LMDB copies every page that it changes. */
 export const LOW_SPACE = 1_048_576
@@ -64,7 +96,13 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof FolderError) return error.failure
   if (typeof error === 'object' && error !== null && 'code' in error && 'help' in error) return error as unknown as Failure
   const { message } = error as Error
-  return { code: 'BROKER_DOWN', what: `The embedded broker could not write: ${message}`, help: 'See the cause; if it is none of the disk, please report it', retryable: true, stored: 'no' }
+  return {
+    code: 'BROKER_DOWN',
+    what: `The embedded broker could not write: ${message}`,
+    help: 'See the cause; if it is none of the disk, please report it',
+    retryable: true,
+    stored: 'no',
+  }
 }
 
 export const brokerClosed = (what: 'broker' | 'consumer' | 'store') =>

@@ -1,11 +1,34 @@
 /** Opening the folder: that it can be written, that what is in it is ours and whole, and that its readers can be told apart. */
 import { spawnSync } from 'node:child_process'
-import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Db } from './database.ts'
 import { openDatabase } from './database.ts'
-import { LOW_SPACE, damaged, diskFull, foreignFormat, freeBytes, isFull, networkPath, notOurs, notWritable, replaced } from './failures.ts'
+import {
+  LOW_SPACE,
+  damaged,
+  diskFull,
+  foreignFormat,
+  freeBytes,
+  isFull,
+  networkPath,
+  notOurs,
+  notWritable,
+  replaced,
+} from './failures.ts'
 import { keyOf } from './keys.ts'
 import type { Peer } from './processes.ts'
 import { FORMAT } from './record.ts'
@@ -36,7 +59,9 @@ export interface Folder {
 }
 
 export async function openFolder(path: string, sync: 'flush' | 'none', self: Peer, gate: Int32Array): Promise<Folder> {
-  const wakeFolder = join(path, 'wake'), data = join(path, 'data.mdb'), ballast = join(path, 'ballast')
+  const wakeFolder = join(path, 'wake'),
+    data = join(path, 'data.mdb'),
+    ballast = join(path, 'ballast')
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     mkdirSync(wakeFolder, { recursive: true, mode: 0o700 })
@@ -46,19 +71,26 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     throw isFull(error, path) ? diskFull(path, error) : notWritable(path, error)
   }
   if (isSuspicious(path, data)) verify(path)
-  const db = await openDatabase(path, sync, gate).catch((error: unknown) => { throw openError(path, error) })
+  const db = await openDatabase(path, sync, gate).catch((error: unknown) => {
+    throw openError(path, error)
+  })
   for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600)
   const { ino } = statSync(data)
   let warning: string | undefined
   try {
-    inside(gate, () => { warning = admit(db) })
+    inside(gate, () => {
+      warning = admit(db)
+    })
   } catch (error) {
     await db.close()
     throw isFull(error, path) ? diskFull(path, error) : error
   }
   fillBallast()
   return {
-    db, wakeFolder, writtenAt, ...warning !== undefined && { warning },
+    db,
+    wakeFolder,
+    writtenAt,
+    ...(warning !== undefined && { warning }),
     giveWay() {
       if (!existsSync(ballast)) return false
       unlinkSync(ballast)
@@ -96,9 +128,15 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
   function read(): Facts | undefined {
     const value = db.getBinary(FACTS)
     if (!value) return undefined
-    try { return JSON.parse(value.toString()) as Facts } catch (error) { throw notOurs(path, error) }
+    try {
+      return JSON.parse(value.toString()) as Facts
+    } catch (error) {
+      throw notOurs(path, error)
+    }
   }
-  function write(facts: Facts): void { db.put(FACTS, Buffer.from(JSON.stringify(facts))) }
+  function write(facts: Facts): void {
+    db.put(FACTS, Buffer.from(JSON.stringify(facts)))
+  }
 
   /** Refuses what is not ours, marks a new folder, and looks closely where an unflushed one has seen another boot. */
   function admit(opened: Db): string | undefined {
@@ -110,8 +148,13 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     const survived = facts?.unsafe !== undefined && facts.unsafe !== self.boot
     if (survived) verify(path)
     const unsafe = sync === 'none' ? self.boot : survived ? undefined : facts?.unsafe
-    if (!facts || facts.unsafe !== unsafe) opened.transactionSync(() => { write({ format: FORMAT, ...unsafe !== undefined && { unsafe } }) })
-    return survived ? 'the folder was last written with sync: none, and the machine has gone down since: the last messages may be missing; what is there can be read' : undefined
+    if (!facts || facts.unsafe !== unsafe)
+      opened.transactionSync(() => {
+        write({ format: FORMAT, ...(unsafe !== undefined && { unsafe }) })
+      })
+    return survived
+      ? 'the folder was last written with sync: none, and the machine has gone down since: the last messages may be missing; what is there can be read'
+      : undefined
   }
 }
 
@@ -141,21 +184,25 @@ function isSuspicious(path: string, data: string): boolean {
 }
 
 function meta(data: string, at: number) {
-  const handle = openSync(data, 'r'), bytes = Buffer.alloc(META.bytes)
+  const handle = openSync(data, 'r'),
+    bytes = Buffer.alloc(META.bytes)
   try {
     readSync(handle, bytes, 0, META.bytes, at)
   } finally {
     closeSync(handle)
   }
   return {
-    magic: bytes.readUInt32LE(META.magic), pageSize: bytes.readUInt32LE(META.pageSize),
-    lastPage: bytes.readBigUInt64LE(META.lastPage), transaction: bytes.readBigUInt64LE(META.transaction),
+    magic: bytes.readUInt32LE(META.magic),
+    pageSize: bytes.readUInt32LE(META.pageSize),
+    lastPage: bytes.readBigUInt64LE(META.lastPage),
+    transaction: bytes.readBigUInt64LE(META.transaction),
   }
 }
 
 /** Reads everything in a process of its own, which dies in place of this one. */
 function verify(path: string): void {
-  const url = import.meta.url, script = fileURLToPath(new URL(`./verify${url.slice(url.lastIndexOf('.'))}`, url))
+  const url = import.meta.url,
+    script = fileURLToPath(new URL(`./verify${url.slice(url.lastIndexOf('.'))}`, url))
   const { status, signal, stderr } = spawnSync(process.execPath, [...process.execArgv, script, path], { encoding: 'utf8' })
   if (status !== 0) throw damaged(path, new Error(signal ?? stderr))
 }

@@ -39,14 +39,22 @@ export interface EmbeddedOptions extends Partial<BrokerServices> {
   readonly maxDeadMs?: number | undefined
 }
 
-const SECOND_MS = 1_000, DAY_MS = 86_400_000
+const SECOND_MS = 1_000,
+  DAY_MS = 86_400_000
 
 const CAPABILITIES: Capabilities = {
-  lease: 'timed', once: true, uniqueIds: true, atomicThen: 'always', delayMs: 50, peek: true, removal: true, durable: true,
+  lease: 'timed',
+  once: true,
+  uniqueIds: true,
+  atomicThen: 'always',
+  delayMs: 50,
+  peek: true,
+  removal: true,
+  durable: true,
 }
 
 /** For tests: the engine behind a broker. */
-export const brokerEngines = new WeakMap<Broker, () => { readonly engine: Engine, readonly namespace: string }>()
+export const brokerEngines = new WeakMap<Broker, () => { readonly engine: Engine; readonly namespace: string }>()
 
 /**
  * A broker, with its store and inspector, on a folder of this machine.
@@ -56,14 +64,25 @@ export const brokerEngines = new WeakMap<Broker, () => { readonly engine: Engine
  * @example const app = greenroom({ broker: embeddedBroker({ path: join(import.meta.dirname, '.greenroom') }) })
  */
 export function embeddedBroker({
-  path, namespace = 'greenroom', clock = systemClock, log = consoleLogger, sync = 'flush', maxBytes = Infinity, lockTimeoutMs = 10 * SECOND_MS, maxDead = 10_000, maxDeadMs = 30 * DAY_MS,
+  path,
+  namespace = 'greenroom',
+  clock = systemClock,
+  log = consoleLogger,
+  sync = 'flush',
+  maxBytes = Infinity,
+  lockTimeoutMs = 10 * SECOND_MS,
+  maxDead = 10_000,
+  maxDeadMs = 30 * DAY_MS,
 }: EmbeddedOptions): Broker {
   if (!isAbsolute(path)) {
-    throw new GreenroomError('BROKER_INVALID', `The embedded broker's folder is not an absolute path: ${JSON.stringify(path)}`, { help: 'Give an absolute one, for example with path.resolve()' })
+    throw new GreenroomError('BROKER_INVALID', `The embedded broker's folder is not an absolute path: ${JSON.stringify(path)}`, {
+      help: 'Give an absolute one, for example with path.resolve()',
+    })
   }
   checkName(namespace, 'namespace')
   let current: Engine | undefined, closed: Promise<void> | undefined
-  const consumers = new Set<Opened>(), store = embeddedStore(connected, namespace)
+  const consumers = new Set<Opened>(),
+    store = embeddedStore(connected, namespace)
   function engine(): Engine {
     if (closed) throw brokerClosed('broker')
     return connected()
@@ -96,8 +115,11 @@ export function embeddedBroker({
     },
     async push(batch, { signal } = {}) {
       signal?.throwIfAborted()
-      const verdicts: Pushed[] = [], parts: Promise<void>[] = []
-      let part: Envelope[] = [], indexes: number[] = [], bytes = 0
+      const verdicts: Pushed[] = [],
+        parts: Promise<void>[] = []
+      let part: Envelope[] = [],
+        indexes: number[] = [],
+        bytes = 0
       const flush = () => {
         if (part.length > 0) parts.push(pushPart(part, verdicts, indexes))
         part = []
@@ -122,12 +144,14 @@ export function embeddedBroker({
     },
     async consume(options) {
       const opened = await openConsumer(engine(), namespace, options, {
-        log, closed: () => consumers.delete(opened), isBrokerClosed: () => closed !== undefined,
+        log,
+        closed: () => consumers.delete(opened),
+        isBrokerClosed: () => closed !== undefined,
       })
       consumers.add(opened)
       return opened.consumer
     },
-    [Symbol.asyncDispose]: () => closed ??= close(),
+    [Symbol.asyncDispose]: () => (closed ??= close()),
   }
   brokerEngines.set(self, () => ({ engine: engine(), namespace }))
   return self

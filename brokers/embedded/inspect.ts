@@ -11,11 +11,14 @@ import type { Queue } from './queue.ts'
 import { readyOf } from './queue.ts'
 import { atOf, attemptOf, bandOf, bodyOf, epitaph, idOf, lapsesOf, sinceOf } from './record.ts'
 
-const PAGE = 100, LONGEST_PAGE = 1_000
+const PAGE = 100,
+  LONGEST_PAGE = 1_000
 /** Of each band what was given back stands before its log. */
 const ORDER: Readonly<Record<Exclude<PublicPlace, 'leased'>, readonly number[]>> = {
   ready: [AREA.back, AREA.log, AREA.back + 1, AREA.log + 1, AREA.back + 2, AREA.log + 2],
-  suspect: [AREA.suspect], delayed: [AREA.delayed], dead: [AREA.dead],
+  suspect: [AREA.suspect],
+  delayed: [AREA.delayed],
+  dead: [AREA.dead],
 }
 const WAITING = [...ORDER.ready, AREA.suspect, AREA.delayed]
 
@@ -38,7 +41,8 @@ export interface Inspecting {
 }
 
 export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace: string): Inspecting {
-  const { db } = book, key = newKey()
+  const { db } = book,
+    key = newKey()
   const known = (name: string): Queue | undefined => {
     const no = book.lookUp(namespace, name)
     return no === undefined ? undefined : book.queue(no)
@@ -46,9 +50,12 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
   /** From the first of an area on, or from behind a place. Of a log, what is before its head is leased. */
   function* places({ no, bands }: Queue, area: number, behind?: Place, limit = LONGEST_PAGE + 1): Generator<Place> {
     const prefix = Buffer.from(messageKey(key, no, area, 0).bytes.subarray(0, 6))
-    const from = behind ? messageKey(key, no, area, behind.a, behind.b) : messageKey(key, no, area, area < AREA.back ? bands[area]!.head : 0)
+    const from = behind
+      ? messageKey(key, no, area, behind.a, behind.b)
+      : messageKey(key, no, area, area < AREA.back ? bands[area]!.head : 0)
     const start = Buffer.from(from.bytes.subarray(0, from.length))
-    for (const at of db.getKeys({ start: behind ? Buffer.concat([start, Buffer.of(0)]) : start, end: after(prefix), limit })) yield placeAt(at, 5)
+    for (const at of db.getKeys({ start: behind ? Buffer.concat([start, Buffer.of(0)]) : start, end: after(prefix), limit }))
+      yield placeAt(at, 5)
   }
   const first = (queue: Queue, area: number): Place | undefined => places(queue, area, undefined, 1).next().value ?? undefined
   function locate(queue: Queue, id: string): Place | undefined {
@@ -60,8 +67,18 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
     if (!record) return undefined
     const at = kept.publicPlace(queue, place)
     return {
-      envelope: { id: idOf(record), queue: name, body: new Uint8Array(bodyOf(record)), attempt: attemptOf(record), priority: bandOf(record) },
-      place: at, deliveries: lapsesOf(record) + 1, at: atOf(record), ...at === 'delayed' && { dueAt: sinceOf(record) }, ...epitaph(record),
+      envelope: {
+        id: idOf(record),
+        queue: name,
+        body: new Uint8Array(bodyOf(record)),
+        attempt: attemptOf(record),
+        priority: bandOf(record),
+      },
+      place: at,
+      deliveries: lapsesOf(record) + 1,
+      at: atOf(record),
+      ...(at === 'delayed' && { dueAt: sinceOf(record) }),
+      ...epitaph(record),
     }
   }
   /** Leased ones are named by the rows of their consumers only: by area and number, so that a cursor holds. */
@@ -84,13 +101,18 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
       kept.promoteDue(queue, most)
       kept.trimDead(queue, most)
     },
-    queues: () => book.names(namespace).map(({ name }) => name).sort(),
+    queues: () =>
+      book
+        .names(namespace)
+        .map(({ name }) => name)
+        .sort(),
     counts(name) {
       const queue = known(name)
       if (!queue) return { ready: 0, delayed: 0, leased: 0, suspect: 0, dead: 0, oldestMs: 0, paused: false }
       let oldest = book.now
       for (const area of ORDER.ready) {
-        const place = first(queue, area), record = place && kept.read(queue, place)
+        const place = first(queue, area),
+          record = place && kept.read(queue, place)
         if (record) oldest = Math.min(oldest, sinceOf(record))
       }
       const { delayed, leased: held, suspect, dead, paused } = queue
@@ -99,8 +121,12 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
     list({ queue: name, place, cursor, limit = PAGE }) {
       const queue = known(name)
       if (!queue) return { entries: [] }
-      const most = Math.max(1, Math.min(limit, LONGEST_PAGE)), behind = cursor === undefined ? undefined : parsed(cursor)
-      const found = place === 'leased' ? leased(queue).filter(at => !behind || at.area > behind.area || (at.area === behind.area && at.a > behind.a)) : waiting(place)
+      const most = Math.max(1, Math.min(limit, LONGEST_PAGE)),
+        behind = cursor === undefined ? undefined : parsed(cursor)
+      const found =
+        place === 'leased'
+          ? leased(queue).filter(at => !behind || at.area > behind.area || (at.area === behind.area && at.a > behind.a))
+          : waiting(place)
       const entries: Entry[] = []
       let last: Place | undefined
       for (const at of found) {
@@ -114,13 +140,15 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
       return { entries }
 
       function* waiting(where: Exclude<PublicPlace, 'leased'>): Generator<Place> {
-        const order = ORDER[where], start = behind ? Math.max(0, order.indexOf(behind.area)) : 0
+        const order = ORDER[where],
+          start = behind ? Math.max(0, order.indexOf(behind.area)) : 0
         for (const area of order.slice(start)) yield* places(queue!, area, area === behind?.area ? behind : undefined)
       }
     },
     find(id, name) {
       for (const each of name === undefined ? self.queues() : [name]) {
-        const queue = known(each), place = queue && locate(queue, id)
+        const queue = known(each),
+          place = queue && locate(queue, id)
         if (queue && place) return entry(queue, each, place)
       }
       return undefined
@@ -144,7 +172,8 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
       if (!found || found.at === 'dead') return 'missing'
       if (found.at === 'leased') return 'leased'
       const { queue, place, record, at } = found
-      const when = due !== undefined ? ('at' in due ? due.at : book.now + due.afterMs) : at === 'delayed' ? sinceOf(record) : book.now
+      const when =
+        due !== undefined ? ('at' in due ? due.at : book.now + due.afterMs) : at === 'delayed' ? sinceOf(record) : book.now
       kept.until(queue, place, record, when, priority)
       return 'changed'
     },
@@ -181,12 +210,16 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
   return self
 
   function whereIs(name: string, id: string) {
-    const queue = known(name), place = queue && locate(queue, id)
+    const queue = known(name),
+      place = queue && locate(queue, id)
     if (!queue || !place) return undefined
     return { queue, place, record: kept.read(queue, place)!, at: kept.publicPlace(queue, place) }
   }
   function deadOnes(name: string, wanted: readonly string[]) {
-    return [...new Set(wanted)].map(id => whereIs(name, id)).filter(found => found !== undefined).filter(({ at }) => at === 'dead')
+    return [...new Set(wanted)]
+      .map(id => whereIs(name, id))
+      .filter(found => found !== undefined)
+      .filter(({ at }) => at === 'dead')
   }
 }
 

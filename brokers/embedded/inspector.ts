@@ -14,7 +14,9 @@ export function embeddedInspector(engine: () => Engine, namespace: string): Insp
     promote: async (queue, id) => engine().ask(namespace, 'promote', { queue, id }),
     async reschedule(queue, id, change) {
       if (change.due !== undefined && !isDue(change.due)) {
-        throw new GreenroomError('OPTION_INVALID', 'A message cannot be rescheduled to no time', { help: 'Give { afterMs } from 0 or { at } in milliseconds since 1970' })
+        throw new GreenroomError('OPTION_INVALID', 'A message cannot be rescheduled to no time', {
+          help: 'Give { afterMs } from 0 or { at } in milliseconds since 1970',
+        })
       }
       return engine().ask(namespace, 'reschedule', { queue, id, ...change })
     },

@@ -12,7 +12,10 @@
  */
 
 /** A key being written: its bytes are used again for the next one, so that a put or a get allocates nothing. */
-export interface Key { readonly bytes: Buffer, length: number }
+export interface Key {
+  readonly bytes: Buffer
+  length: number
+}
 export type AnyKey = Key | Uint8Array
 
 /** LMDB's own limit is 1,978; ids are at most 200 and names 128 by Greenroom's own rules, store keys are hashed past 400. */
@@ -22,17 +25,23 @@ export const newKey = (): Key => ({ bytes: Buffer.alloc(LONGEST_KEY), length: 0 
 /** What lmdb calls to write a key into its own buffer. A loop, as most keys are 14 to 30 bytes and `set()` needs a view first. */
 export const keyEncoder = {
   writeKey(key: AnyKey, target: Uint8Array, start: number): number {
-    const source = key instanceof Uint8Array ? key : key.bytes, length = key.length
+    const source = key instanceof Uint8Array ? key : key.bytes,
+      length = key.length
     for (let i = 0; i < length; i++) target[start + i] = source[i]!
     return start + length
   },
-  readKey: (source: Uint8Array, start: number, end: number): Buffer => Buffer.from(Uint8Array.prototype.slice.call(source, start, end)),
+  readKey: (source: Uint8Array, start: number, end: number): Buffer =>
+    Buffer.from(Uint8Array.prototype.slice.call(source, start, end)),
 }
 
 /** Where a message can be. A band's log is taken in place: `head` passes over a message, whose key stays until it is settled. */
 export const AREA = { log: 0, back: 3, held: 6, suspect: 7, delayed: 8, dead: 9 } as const
 
-export interface Place { readonly area: number, readonly a: number, readonly b: number }
+export interface Place {
+  readonly area: number
+  readonly a: number
+  readonly b: number
+}
 
 const HIGH = 2 ** 32
 export function writeNumber(bytes: Buffer, n: number, at: number): void {
@@ -44,7 +53,8 @@ const uint32 = (bytes: Uint8Array, at: number): number =>
   bytes[at]! * 0x1000000 + ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!)
 
 const code = (letter: string): number => letter.charCodeAt(0)
-const MESSAGE = code('M'), INDEX = code('I')
+const MESSAGE = code('M'),
+  INDEX = code('I')
 /** Where the area begins in the key of a message. */
 export const PLACE_AT = 5
 
@@ -63,15 +73,20 @@ export function messageKey(key: Key, queue: number, area: number, a: number, b =
 }
 
 /** The place that a message's key, or an entry of the index, speaks of. */
-export const placeAt = (bytes: Uint8Array, at: number): Place =>
-  ({ area: bytes[at]!, a: readNumber(bytes, at + 1), b: bytes[at] === AREA.delayed ? readNumber(bytes, at + 9) : 0 })
+export const placeAt = (bytes: Uint8Array, at: number): Place => ({
+  area: bytes[at]!,
+  a: readNumber(bytes, at + 1),
+  b: bytes[at] === AREA.delayed ? readNumber(bytes, at + 9) : 0,
+})
 
-const DASHES = [8, 13, 18, 23], UUID_LENGTH = 36
+const DASHES = [8, 13, 18, 23],
+  UUID_LENGTH = 36
 const hex = new Int8Array(256).fill(-1)
 for (let i = 0; i < 16; i++) hex[code(i.toString(16))] = i
 
 /** Where the slot, and the id, begin in a key of the index. */
-export const SLOT_AT = 5, ID_AT = 6
+export const SLOT_AT = 5,
+  ID_AT = 6
 
 /** The index key of an id. A lower-case UUID is kept as its 16 bytes behind a 0, which no id begins with: half the index, and nothing is lost. */
 export function indexKey(key: Key, queue: number, slot: number, ids: Buffer, start: number, end: number): Key {
@@ -90,7 +105,8 @@ function packUuid(target: Buffer, at: number, ids: Buffer, start: number, end: n
   let out = at + 1
   for (let i = start; i < end; i++) {
     if (ids[i] === 0x2d) continue
-    const high = hex[ids[i]!]!, low = hex[ids[++i]!]!
+    const high = hex[ids[i]!]!,
+      low = hex[ids[++i]!]!
     if (high < 0 || low < 0) return undefined
     target[out++] = (high << 4) | low
   }
@@ -99,13 +115,16 @@ function packUuid(target: Buffer, at: number, ids: Buffer, start: number, end: n
 
 /** Keys that are not on the hot path: a letter, numbers as 8 bytes, texts as they are. */
 export function keyOf(letter: string, ...parts: readonly (number | string | Uint8Array)[]): Buffer {
-  return Buffer.concat([Buffer.from(letter), ...parts.map(part => {
-    if (typeof part === 'string') return Buffer.from(part)
-    if (typeof part !== 'number') return part
-    const bytes = Buffer.alloc(8)
-    writeNumber(bytes, part, 0)
-    return bytes
-  })])
+  return Buffer.concat([
+    Buffer.from(letter),
+    ...parts.map(part => {
+      if (typeof part === 'string') return Buffer.from(part)
+      if (typeof part !== 'number') return part
+      const bytes = Buffer.alloc(8)
+      writeNumber(bytes, part, 0)
+      return bytes
+    }),
+  ])
 }
 
 /** The first key after all that begin with this one. */

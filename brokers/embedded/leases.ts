@@ -38,7 +38,7 @@ export interface Consumer {
   readonly id: number
   /** Its number now; another one after each time it was fenced. */
   row: number
-  readonly queues: readonly { readonly no: number, readonly name: string }[]
+  readonly queues: readonly { readonly no: number; readonly name: string }[]
   readonly credit: number
   readonly leaseMs: number
   held: Map<number, Held>
@@ -50,9 +50,18 @@ export interface Consumer {
 }
 
 /** A lease as it stands in the folder. */
-export interface Lease { readonly row: number, readonly engine: number, readonly deadline: number, readonly leaseMs: number, readonly marked: boolean, readonly keys: readonly (Place & { readonly queue: number })[] }
+export interface Lease {
+  readonly row: number
+  readonly engine: number
+  readonly deadline: number
+  readonly leaseMs: number
+  readonly marked: boolean
+  readonly keys: readonly (Place & { readonly queue: number })[]
+}
 
-const HEADER = 25, ENTRY = 13, CODE_C = 0x43
+const HEADER = 25,
+  ENTRY = 13,
+  CODE_C = 0x43
 const ALL = keyOf('C')
 
 export const leaseRows = function* (db: Db): Generator<Lease> {
@@ -61,8 +70,16 @@ export const leaseRows = function* (db: Db): Generator<Lease> {
 
 function decodeLease(row: number, value: Buffer): Lease {
   const keys: (Place & { queue: number })[] = []
-  for (let at = HEADER; at < value.length; at += ENTRY) keys.push({ queue: value.readUInt32LE(at), area: value[at + 4]!, a: value.readDoubleLE(at + 5), b: 0 })
-  return { row, marked: value[0] === 1, engine: value.readDoubleLE(1), deadline: value.readDoubleLE(9), leaseMs: value.readDoubleLE(17), keys }
+  for (let at = HEADER; at < value.length; at += ENTRY)
+    keys.push({ queue: value.readUInt32LE(at), area: value[at + 4]!, a: value.readDoubleLE(at + 5), b: 0 })
+  return {
+    row,
+    marked: value[0] === 1,
+    engine: value.readDoubleLE(1),
+    deadline: value.readDoubleLE(9),
+    leaseMs: value.readDoubleLE(17),
+    keys,
+  }
 }
 
 function encodeLease({ engine, deadline, leaseMs, marked }: Omit<Lease, 'keys' | 'row'>, count: number): Buffer {
@@ -98,7 +115,9 @@ export interface Leases {
 }
 
 export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () => number): Leases {
-  const { db } = book, key = newKey(), rowKey = newKey()
+  const { db } = book,
+    key = newKey(),
+    rowKey = newKey()
 
   const keyOfRow = (row: number) => {
     rowKey.bytes[0] = CODE_C
@@ -109,7 +128,8 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
   }
 
   function write(consumer: Consumer): void {
-    const { row, held, leaseMs } = consumer, value = encodeLease({ engine: engine(), deadline: book.mono + leaseMs, leaseMs, marked: false }, held.size)
+    const { row, held, leaseMs } = consumer,
+      value = encodeLease({ engine: engine(), deadline: book.mono + leaseMs, leaseMs, marked: false }, held.size)
     let index = 0
     for (const { queue, area, seq } of held.values()) putEntry(value, index++, queue, area, seq)
     db.put(keyOfRow(row), value)
@@ -119,13 +139,26 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
       book.changed()
     }
     consumer.renewedAt = book.mono
-    book.onAbort(() => { consumer.renewedAt = before })
+    book.onAbort(() => {
+      consumer.renewedAt = before
+    })
   }
 
   function hold(consumer: Consumer, queue: Queue, index: number, place: Place, record: Buffer, out: DeliveryWriter): void {
-    const n = ++consumer.tokens, deliveries = lapsesOf(record) + 1, { ids: idBytes, start, end } = out.add(n, index, deliveries, record)
+    const n = ++consumer.tokens,
+      deliveries = lapsesOf(record) + 1,
+      { ids: idBytes, start, end } = out.add(n, index, deliveries, record)
     consumer.held.set(n, {
-      n, queue: queue.no, area: place.area, seq: place.a, slot: slotOf(record), bytes: record.length, suspect: deliveries >= SUSPECT_FROM, ids: idBytes, start, end,
+      n,
+      queue: queue.no,
+      area: place.area,
+      seq: place.a,
+      slot: slotOf(record),
+      bytes: record.length,
+      suspect: deliveries >= SUSPECT_FROM,
+      ids: idBytes,
+      start,
+      end,
     })
     queue.leased++
     queue.dirty = true
@@ -133,10 +166,12 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
 
   /** Of an area whose messages are moved to be held: what was given back, suspects. */
   function takeMoved(consumer: Consumer, queue: Queue, index: number, area: number, most: number, out: DeliveryWriter): number {
-    const start = Buffer.from(messageKey(key, queue.no, area, 0).bytes.subarray(0, 6)), places: Place[] = []
+    const start = Buffer.from(messageKey(key, queue.no, area, 0).bytes.subarray(0, 6)),
+      places: Place[] = []
     for (const at of db.getKeys({ start, end: after(start), limit: most })) places.push(placeAt(at, 5))
     for (const from of places) {
-      const record = kept.read(queue, from)!, to = { area: AREA.held, a: queue.next++, b: 0 }
+      const record = kept.read(queue, from)!,
+        to = { area: AREA.held, a: queue.next++, b: 0 }
       db.remove(messageKey(key, queue.no, from.area, from.a))
       db.put(messageKey(key, queue.no, to.area, to.a), record)
       ids.point(queue, slotOf(record), record, HEAD_BYTES, idEnd(record), key)
@@ -183,7 +218,8 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
   function takeSuspect(consumer: Consumer, left: (index: number) => number, out: DeliveryWriter): number | undefined {
     for (const held of consumer.held.values()) if (held.suspect) return undefined
     for (let turn = 0; turn < consumer.queues.length; turn++) {
-      const index = (consumer.turn + turn) % consumer.queues.length, queue = book.queue(consumer.queues[index]!.no)
+      const index = (consumer.turn + turn) % consumer.queues.length,
+        queue = book.queue(consumer.queues[index]!.no)
       if (queue.suspect === 0 || queue.paused || left(index) < 1) continue
       queue.suspect -= takeMoved(consumer, queue, index, AREA.suspect, 1, out)
       return index
@@ -197,9 +233,12 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
       return { id, row: id, queues, credit, leaseMs, held: new Map(), tokens: 0, turn: 0, renewedAt: undefined }
     },
     take(consumer, max, room, out) {
-      const { queues, held } = consumer, { length } = queues, most = Math.min(max, consumer.credit - held.size)
+      const { queues, held } = consumer,
+        { length } = queues,
+        most = Math.min(max, consumer.credit - held.size)
       if (!(most >= 1)) return 0
-      const before = consumer.tokens, used = Array<number>(length).fill(0)
+      const before = consumer.tokens,
+        used = Array<number>(length).fill(0)
       const left = (index: number) => (room?.[index] ?? Infinity) - used[index]!
       const suspect = takeSuspect(consumer, left, out)
       if (suspect !== undefined) used[suspect]!++
@@ -207,7 +246,8 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
       // Each queue gets its share first; what the others leave over is anyone's.
       for (let round = 0; round < 2 && taken < most; round++) {
         for (let turn = 0; turn < length && taken < most; turn++) {
-          const index = (consumer.turn + turn) % length, rest = most - taken
+          const index = (consumer.turn + turn) % length,
+            rest = most - taken
           const share = round === 0 ? Math.ceil(rest / (length - turn)) : rest
           const got = takeFrom(consumer, book.queue(queues[index]!.no), index, Math.min(share, left(index)), out)
           used[index]! += got
@@ -249,10 +289,14 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
       consumer.renewedAt = undefined
       return [...held.keys()]
     },
-    renew(consumer) { write(consumer) },
+    renew(consumer) {
+      write(consumer)
+    },
     leave(consumer) {
       for (const { queue: no, area, seq } of [...consumer.held.values()].sort((a, b) => b.n - a.n)) {
-        const queue = book.queue(no), place = { area, a: seq, b: 0 }, record = kept.read(queue, place)
+        const queue = book.queue(no),
+          place = { area, a: seq, b: 0 },
+          record = kept.read(queue, place)
         if (record) kept.putBack(queue, place, record)
       }
       if (consumer.renewedAt === undefined) return
@@ -261,9 +305,12 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
       book.changed()
     },
     reap(lease, most) {
-      const left = [...lease.keys], { row } = lease
+      const left = [...lease.keys],
+        { row } = lease
       for (let moved = 0; left.length > 0 && moved < most; moved++) {
-        const place = left.pop()!, queue = book.queue(place.queue), record = kept.read(queue, place)
+        const place = left.pop()!,
+          queue = book.queue(place.queue),
+          record = kept.read(queue, place)
         if (!record) continue
         setLapses(record, lapsesOf(record) + 1)
         kept.putBack(queue, place, record)

@@ -34,7 +34,7 @@ export interface Ledger {
   numberOf(namespace: string, name: string): number
   /** The number of a queue that exists; for readers. */
   lookUp(namespace: string, name: string): number | undefined
-  names(namespace: string): { readonly name: string, readonly no: number }[]
+  names(namespace: string): { readonly name: string; readonly no: number }[]
   nextNumber(): number
   /** Says that the totals must be written. */
   changed(): void
@@ -54,9 +54,18 @@ const TOTALS = 4
 const G = keyOf('G')
 
 export function ledger(db: Db): Ledger {
-  const numbers = new Map<string, number>(), seen = new Map<number, Queue>(), undos: (() => void)[] = [], always: (() => void)[] = [], acts: (() => void)[] = []
-  const key = newKey(), row = new Float64Array(TOTALS), rowBytes = Buffer.from(row.buffer)
-  let totals: Totals | undefined, totalsDirty = false, now = 0, mono = 0
+  const numbers = new Map<string, number>(),
+    seen = new Map<number, Queue>(),
+    undos: (() => void)[] = [],
+    always: (() => void)[] = [],
+    acts: (() => void)[] = []
+  const key = newKey(),
+    row = new Float64Array(TOTALS),
+    rowBytes = Buffer.from(row.buffer)
+  let totals: Totals | undefined,
+    totalsDirty = false,
+    now = 0,
+    mono = 0
 
   const queueKey = (no: number) => {
     key.bytes[0] = 0x51
@@ -77,10 +86,17 @@ export function ledger(db: Db): Ledger {
     undos.length = acts.length = 0
   }
   const self: Ledger = {
-    db, seen,
-    get now() { return now },
-    get mono() { return mono },
-    get totals() { return totals ??= readTotals() },
+    db,
+    seen,
+    get now() {
+      return now
+    },
+    get mono() {
+      return mono
+    },
+    get totals() {
+      return (totals ??= readTotals())
+    },
     begin(atNow, atMono) {
       clear()
       now = atNow
@@ -89,23 +105,29 @@ export function ledger(db: Db): Ledger {
     queue(no) {
       const known = seen.get(no)
       if (known) return known
-      const value = db.getBinaryFast(queueKey(no)), queue = value ? decodeQueue(no, value) : emptyQueue(no)
+      const value = db.getBinaryFast(queueKey(no)),
+        queue = value ? decodeQueue(no, value) : emptyQueue(no)
       seen.set(no, queue)
       return queue
     },
     numberOf(namespace, name) {
       const found = self.lookUp(namespace, name)
       if (found !== undefined) return found
-      const no = self.nextNumber(), value = Buffer.alloc(4), id = `${namespace}\0${name}`
+      const no = self.nextNumber(),
+        value = Buffer.alloc(4),
+        id = `${namespace}\0${name}`
       value.writeUInt32BE(no)
       db.put(keyOf('N', id), value)
       self.queue(no).dirty = true
       numbers.set(id, no)
-      undos.push(() => { numbers.delete(id) })
+      undos.push(() => {
+        numbers.delete(id)
+      })
       return no
     },
     lookUp(namespace, name) {
-      const id = `${namespace}\0${name}`, known = numbers.get(id)
+      const id = `${namespace}\0${name}`,
+        known = numbers.get(id)
       if (known !== undefined) return known
       const value = db.getBinaryFast(keyOf('N', id))
       if (!value) return undefined
@@ -114,7 +136,8 @@ export function ledger(db: Db): Ledger {
       return no
     },
     names(namespace) {
-      const prefix = keyOf('N', `${namespace}\0`), found: { name: string, no: number }[] = []
+      const prefix = keyOf('N', `${namespace}\0`),
+        found: { name: string; no: number }[] = []
       for (const { key: at, value } of db.getRange({ start: prefix, end: after(prefix) })) {
         found.push({ name: at.toString('latin1', prefix.length), no: value.readUInt32BE(0) })
       }
@@ -124,10 +147,18 @@ export function ledger(db: Db): Ledger {
       totalsDirty = true
       return ++self.totals.numbers
     },
-    changed() { totalsDirty = true },
-    onAbort(undo) { undos.push(undo) },
-    onAnyAbort(undo) { always.push(undo) },
-    onCommit(act) { acts.push(act) },
+    changed() {
+      totalsDirty = true
+    },
+    onAbort(undo) {
+      undos.push(undo)
+    },
+    onAnyAbort(undo) {
+      always.push(undo)
+    },
+    onCommit(act) {
+      acts.push(act)
+    },
     end() {
       for (const queue of seen.values()) if (queue.dirty) db.put(queueKey(queue.no), encodeQueue(queue))
       if (!totalsDirty || !totals) return

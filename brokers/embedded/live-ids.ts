@@ -16,7 +16,7 @@ const SLOT_SHARE = 4
 
 export interface LiveIds {
   /** The slot and the place of a live id. The id is bytes of `ids`. */
-  find(queue: Queue, ids: Buffer, start: number, end: number): { readonly slot: number, readonly place: Place } | undefined
+  find(queue: Queue, ids: Buffer, start: number, end: number): { readonly slot: number; readonly place: Place } | undefined
   has(queue: Queue, ids: Buffer, start: number, end: number): boolean
   /** The slot for a new id; counts it in. */
   claim(queue: Queue, ids: Buffer, start: number, end: number): number
@@ -26,12 +26,13 @@ export interface LiveIds {
 }
 
 export function liveIds(book: Ledger): LiveIds {
-  const { db } = book, key = newKey()
+  const { db } = book,
+    key = newKey()
   // Views of the one buffer that messages' keys are written in, by its owner: made once each.
   const places = new WeakMap<Buffer, readonly [short: Buffer, long: Buffer]>()
   const placeOf = ({ bytes, length }: Key): Buffer => {
     let views = places.get(bytes)
-    if (!views) places.set(bytes, views = [bytes.subarray(PLACE_AT, 14), bytes.subarray(PLACE_AT, 22)])
+    if (!views) places.set(bytes, (views = [bytes.subarray(PLACE_AT, 14), bytes.subarray(PLACE_AT, 22)]))
     return views[length === 14 ? 0 : 1]
   }
   const absent = absentIds()

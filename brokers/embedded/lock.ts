@@ -16,7 +16,9 @@ const LOCKS_BYTES = 128
 export function lockHolder(path: string): Promise<number | undefined> {
   if (process.platform !== 'linux') return Promise.resolve(undefined)
   return new Promise(resolve => {
-    const child = execFile(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), path], (_, output) => resolve(Number(output) || undefined))
+    const child = execFile(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), path], (_, output) =>
+      resolve(Number(output) || undefined),
+    )
     child.unref()
   })
 }
@@ -26,13 +28,16 @@ if (program === fileURLToPath(import.meta.url) && path !== undefined) process.st
 
 /** A word of the locks that is a thread of a process that has the file mapped. */
 function search(folder: string): number | undefined {
-  const file = join(folder, 'lock.mdb'), bytes = readFileSync(file)
+  const file = join(folder, 'lock.mdb'),
+    bytes = readFileSync(file)
   for (let at = 0; at < LOCKS_BYTES; at += 4) {
     const thread = bytes.readUInt32LE(at)
     try {
       const [, pid] = /^Tgid:\s*(\d+)/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
       if (pid !== undefined && readFileSync(`/proc/${pid}/maps`, 'utf8').includes(file)) return Number(pid)
-    } catch { /* no thread has this number */ }
+    } catch {
+      /* no thread has this number */
+    }
   }
   return undefined
 }

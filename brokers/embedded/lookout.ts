@@ -23,7 +23,7 @@ const TIME_STEP_MS = 20
 
 export interface Lookout {
   /** Leases to reap now, and those to be doubted. `isOwn`: rows of consumers that this engine keeps. */
-  look(mono: number, isOwn: (row: number) => boolean): { readonly lapsed: readonly Lease[], readonly doubtful: readonly Lease[] }
+  look(mono: number, isOwn: (row: number) => boolean): { readonly lapsed: readonly Lease[]; readonly doubtful: readonly Lease[] }
   /** To be called once the lock was had after `look` said so: from here on the owner could have had it too. */
   doubt(lease: Lease, mono: number): void
   /** To be called when ticks begin, so that the pause before is not taken for a standstill. */
@@ -39,15 +39,21 @@ export function peerRows(db: Db): number[] {
 }
 export function readPeer(db: Db, engine: number): Peer | undefined {
   const value = db.getBinary(peerKey(engine))
-  return value && JSON.parse(value.toString()) as Peer
+  return value && (JSON.parse(value.toString()) as Peer)
 }
 
 /** @param written when the folder's data was last written, epoch ms */
 export function lookout(book: Ledger, self: Peer, written: () => number): Lookout {
   const { db } = book
-  let known: { readonly lease: Lease, readonly peer: Peer | undefined }[] = [], generation = -1, loadedAt = -Infinity, seenAt = -Infinity, tickedAt = 0, resumedAt = -Infinity, thorough = false
+  let known: { readonly lease: Lease; readonly peer: Peer | undefined }[] = [],
+    generation = -1,
+    loadedAt = -Infinity,
+    seenAt = -Infinity,
+    tickedAt = 0,
+    resumedAt = -Infinity,
+    thorough = false
 
-  const doubts = new Map<number, { readonly deadline: number, readonly at: number }>()
+  const doubts = new Map<number, { readonly deadline: number; readonly at: number }>()
   function load(mono: number): void {
     const changedAt = written()
     if (changedAt === seenAt && mono - loadedAt < RELOAD_MS) return
@@ -69,15 +75,20 @@ export function lookout(book: Ledger, self: Peer, written: () => number): Lookou
   }
 
   return {
-    start(mono) { tickedAt = mono },
+    start(mono) {
+      tickedAt = mono
+    },
     mayLive: peer => peer !== undefined && peer.boot === self.boot && (peer.namespace !== self.namespace || isAlive(peer)),
-    doubt({ row, deadline }, mono) { doubts.set(row, { deadline, at: mono }) },
+    doubt({ row, deadline }, mono) {
+      doubts.set(row, { deadline, at: mono })
+    },
     look(mono, isOwn) {
       const lateMs = mono - tickedAt - TICK_MS
       tickedAt = mono
       thorough = false
       load(mono)
-      const lapsed: Lease[] = [], doubtful: Lease[] = []
+      const lapsed: Lease[] = [],
+        doubtful: Lease[] = []
       for (const { lease, peer } of known) {
         if (isOwn(lease.row)) continue
         if (lateMs > lease.leaseMs / 3) resumedAt = mono

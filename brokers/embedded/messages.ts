@@ -14,7 +14,22 @@ import { AREA, after, messageKey, newKey, placeAt } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { LiveIds } from './live-ids.ts'
 import type { Queue } from './queue.ts'
-import { HEAD_BYTES, atOf, bandOf, buried, idEnd, lapsesOf, setAt, setAttempt, setBand, setLapses, setSince, setSlot, slotOf, unburied } from './record.ts'
+import {
+  HEAD_BYTES,
+  atOf,
+  bandOf,
+  buried,
+  idEnd,
+  lapsesOf,
+  setAt,
+  setAttempt,
+  setBand,
+  setLapses,
+  setSince,
+  setSlot,
+  slotOf,
+  unburied,
+} from './record.ts'
 
 export interface DeadLimits {
   /** Dead letters kept a queue; the oldest go first. @default 10 000 */
@@ -53,9 +68,14 @@ export interface Messages {
 }
 
 export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDeadMs = 30 * DAY_MS }: DeadLimits): Messages {
-  const { db } = book, key = newKey(), old = newKey(), forgotten = new Map<number, number>()
+  const { db } = book,
+    key = newKey(),
+    old = newKey(),
+    forgotten = new Map<number, number>()
 
-  function drop({ no }: Queue, { area, a, b }: Place): void { db.remove(messageKey(old, no, area, a, b)) }
+  function drop({ no }: Queue, { area, a, b }: Place): void {
+    db.remove(messageKey(old, no, area, a, b))
+  }
 
   /** Counts a message out of where it was. What is held is counted by the queue alone. */
   function leave(queue: Queue, place: Place, record: Buffer): void {
@@ -67,10 +87,17 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
         else band.returned--
         break
       }
-      case 'leased': queue.leased--; break
-      case 'suspect': queue.suspect--; break
-      case 'delayed': queue.delayed--; break
-      default: queue.dead--
+      case 'leased':
+        queue.leased--
+        break
+      case 'suspect':
+        queue.suspect--
+        break
+      case 'delayed':
+        queue.delayed--
+        break
+      default:
+        queue.dead--
     }
   }
 
@@ -108,7 +135,9 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
     return area === AREA.held ? 'leased' : area === AREA.suspect ? 'suspect' : area === AREA.delayed ? 'delayed' : 'dead'
   }
 
-  function forgetId(queue: Queue, record: Buffer): void { ids.remove(queue, slotOf(record), record, HEAD_BYTES, idEnd(record)) }
+  function forgetId(queue: Queue, record: Buffer): void {
+    ids.remove(queue, slotOf(record), record, HEAD_BYTES, idEnd(record))
+  }
 
   function weigh(queue: Queue, bytes: number): void {
     queue.bytes += bytes
@@ -140,7 +169,9 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
       const found = db.getBinary(messageKey(old, queue.no, area, a, b))
       return found && Buffer.from(found.buffer, found.byteOffset, found.length)
     },
-    ready(queue, from, record) { self.until(queue, from, record, book.now) },
+    ready(queue, from, record) {
+      self.until(queue, from, record, book.now)
+    },
     until(queue, from, record, due, band) {
       leave(queue, from, record)
       drop(queue, from)
@@ -188,13 +219,18 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
     },
     promoteDue(queue, most) {
       if (queue.delayed === 0 || queue.nextDue > book.now) return false
-      const prefix = messageKey(key, queue.no, AREA.delayed, 0), start = Buffer.from(prefix.bytes.subarray(0, 6)), end = after(start)
+      const prefix = messageKey(key, queue.no, AREA.delayed, 0),
+        start = Buffer.from(prefix.bytes.subarray(0, 6)),
+        end = after(start)
       const due: Place[] = []
       queue.nextDue = 0
       queue.dirty = true
       for (const at of db.getKeys({ start, end, limit: most + 1 })) {
         const found = placeAt(at, 5)
-        if (found.a > book.now || due.length === most) { queue.nextDue = found.a; break }
+        if (found.a > book.now || due.length === most) {
+          queue.nextDue = found.a
+          break
+        }
         due.push(found)
       }
       for (const from of due) {

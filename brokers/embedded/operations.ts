@@ -26,8 +26,14 @@ export const LIGHT: ReadonlySet<Op> = new Set<Op>(['take', 'cancel', 'read', 'un
 /** What is refused while there is no room. */
 export const GROWS: ReadonlySet<Op> = new Set<Op>(['push', 'set', 'gather', 'append'])
 
-interface Space { readonly exchange: Exchange, readonly inspect: Inspecting, readonly shelf: Shelf }
-type Handlers = { readonly [O in Op]: (input: Input<O>, place: Space, request: Request<O>) => Answer<O> | typeof NOT_YET | typeof AGAIN }
+interface Space {
+  readonly exchange: Exchange
+  readonly inspect: Inspecting
+  readonly shelf: Shelf
+}
+type Handlers = {
+  readonly [O in Op]: (input: Input<O>, place: Space, request: Request<O>) => Answer<O> | typeof NOT_YET | typeof AGAIN
+}
 
 export interface Parts {
   readonly book: Ledger
@@ -50,14 +56,17 @@ export interface Desk {
 }
 
 export function operations({ book, ids, kept, rows, lease, wait, enrol, wake }: Parts): Desk {
-  const spaces = new Map<string, Space>(), progress = new Map<number, number>()
+  const spaces = new Map<string, Space>(),
+    progress = new Map<number, number>()
   const digest = (text: string) => createHash('sha256').update(text).digest('base64url')
 
   function space(namespace: string): Space {
     let found = spaces.get(namespace)
     if (!found) {
       found = {
-        exchange: exchange(book, kept, lease, rows, namespace), inspect: inspecting(book, ids, kept, namespace), shelf: shelf(book, rows, namespace, digest),
+        exchange: exchange(book, kept, lease, rows, namespace),
+        inspect: inspecting(book, ids, kept, namespace),
+        shelf: shelf(book, rows, namespace, digest),
       }
       spaces.set(namespace, found)
     }
@@ -65,18 +74,26 @@ export function operations({ book, ids, kept, rows, lease, wait, enrol, wake }: 
   }
 
   const handlers: Handlers = {
-    open({ queues }, _, { namespace }) { for (const name of queues) book.numberOf(namespace, name) },
+    open({ queues }, _, { namespace }) {
+      for (const name of queues) book.numberOf(namespace, name)
+    },
     push: (batch, { exchange: to }) => to.push(batch),
     consume({ queues, credit, leaseMs }, _, { namespace }) {
       enrol()
-      const consumer = lease.join(queues.map(name => ({ name, no: book.numberOf(namespace, name) })), credit, leaseMs)
+      const consumer = lease.join(
+        queues.map(name => ({ name, no: book.numberOf(namespace, name) })),
+        credit,
+        leaseMs,
+      )
       wait.add(consumer)
       return consumer.id
     },
     take({ consumer, max, waitMs, room }, _, { id }) {
       return wait.take(consumer, { id, max: Math.min(max, MOST), until: book.mono + waitMs, room }) ?? NOT_YET
     },
-    cancel({ consumer }) { wait.cancel(consumer) },
+    cancel({ consumer }) {
+      wait.cancel(consumer)
+    },
     settle(input, { exchange: to }) {
       const consumer = wait.consumer(input.consumer)
       return consumer ? to.settle(consumer, input) : new Uint8Array(input.tokens.length).fill(LOST)
@@ -98,8 +115,12 @@ export function operations({ book, ids, kept, rows, lease, wait, enrol, wake }: 
     revive: (input, { inspect }) => inspect.revive(input),
     drop: ({ queue, ids: wanted }, { inspect }) => inspect.drop(queue, wanted),
     purge({ queue }, { inspect }, { id }) {
-      const purged = inspect.purge(queue, MOST), sum = (progress.get(id) ?? 0) + purged
-      book.onCommit(() => { if (purged === MOST) progress.set(id, sum); else progress.delete(id) })
+      const purged = inspect.purge(queue, MOST),
+        sum = (progress.get(id) ?? 0) + purged
+      book.onCommit(() => {
+        if (purged === MOST) progress.set(id, sum)
+        else progress.delete(id)
+      })
       return purged === MOST ? AGAIN : sum
     },
     pause: ({ queue, paused }, { inspect }) => inspect.pause(queue, paused),
@@ -110,7 +131,9 @@ export function operations({ book, ids, kept, rows, lease, wait, enrol, wake }: 
     members: ({ key, cursor }, { shelf: on }) => on.members(key, cursor),
     acquire: ({ entries }, { shelf: on }) => on.acquire(entries),
     giveUp: ({ entries }, { shelf: on }) => on.giveUp(entries),
-    append({ entries }, { shelf: on }) { wait.appended(on, on.append(entries), wake) },
+    append({ entries }, { shelf: on }) {
+      wait.appended(on, on.append(entries), wake)
+    },
     read({ reader, topics, waitMs }, { shelf: on }, { id }) {
       const found = on.read(topics)
       if (waitMs <= 0 || found.some(entries => entries.length > 0)) return found
@@ -118,15 +141,24 @@ export function operations({ book, ids, kept, rows, lease, wait, enrol, wake }: 
       wait.read({ id, reader, topics, shelf: on, until: book.mono + waitMs })
       return NOT_YET
     },
-    unread({ reader }) { wait.unread(reader) },
+    unread({ reader }) {
+      wait.unread(reader)
+    },
     // What these two are about has been done when the request came: see engine.ts.
     advance() {},
     close() {},
-    crash({ consumer }) { wait.stop(consumer) },
+    crash({ consumer }) {
+      wait.stop(consumer)
+    },
   }
 
   return {
-    handle: request => (handlers[request.op] as (input: unknown, place: Space, request: Request) => unknown)(request.input, space(request.namespace), request),
+    handle: request =>
+      (handlers[request.op] as (input: unknown, place: Space, request: Request) => unknown)(
+        request.input,
+        space(request.namespace),
+        request,
+      ),
     inspect: namespace => space(namespace).inspect,
     nameOf(queue) {
       for (const namespace of spaces.keys()) for (const { name, no } of book.names(namespace)) if (no === queue) return name

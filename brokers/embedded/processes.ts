@@ -4,10 +4,19 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { uptime } from 'node:os'
 
 /** A process that has the folder open, as its row says. */
-export interface Peer { readonly pid: number, readonly start: string, readonly boot: string, readonly namespace: string }
+export interface Peer {
+  readonly pid: number
+  readonly start: string
+  readonly boot: string
+  readonly namespace: string
+}
 
 const read = (path: string): string | undefined => {
-  try { return readFileSync(path, 'utf8') } catch { return undefined }
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
 }
 
 /** What is the same until the machine boots again. Monotonic times of two boots cannot be compared. */
@@ -15,13 +24,17 @@ export function bootId(now: number): string {
   const linux = read('/proc/sys/kernel/random/boot_id')?.trim()
   if (linux) return linux
   if (process.platform === 'darwin') {
-    try { return execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim() } catch { /* the next best, below */ }
+    try {
+      return execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim()
+    } catch {
+      /* the next best, below */
+    }
   }
   return `booted ${Math.round((now / 1_000 - uptime()) / 60)}`
 }
 
 /** What tells a process from a later one with its pid, and whether it has ended and nobody has collected it yet. */
-function stat(pid: number): { readonly start: string, readonly ended: boolean } | undefined {
+function stat(pid: number): { readonly start: string; readonly ended: boolean } | undefined {
   const line = read(`/proc/${pid}/stat`)
   // The name may hold spaces and parentheses: count from its end.
   const fields = line?.slice(line.lastIndexOf(')') + 2).split(' ')
@@ -30,7 +43,11 @@ function stat(pid: number): { readonly start: string, readonly ended: boolean } 
 
 export function thisProcess(now: number): Peer {
   let namespace = ''
-  try { namespace = readlinkSync('/proc/self/ns/pid') } catch { /* no namespaces here */ }
+  try {
+    namespace = readlinkSync('/proc/self/ns/pid')
+  } catch {
+    /* no namespaces here */
+  }
   return { pid: process.pid, start: stat(process.pid)?.start ?? '', boot: bootId(now), namespace }
 }
 
@@ -51,7 +68,8 @@ export function isAlive({ pid, start }: Peer): boolean {
   return now === undefined || (!now.ended && (start === '' || now.start === start))
 }
 
-const HRTIME_S = 1_000, HRTIME_NS = 1e-6
+const HRTIME_S = 1_000,
+  HRTIME_NS = 1e-6
 /** Milliseconds that all processes of one boot count alike, and that no clock setting moves. */
 export function sharedMonotonic(): number {
   const [seconds, nanoseconds] = process.hrtime()

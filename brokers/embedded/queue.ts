@@ -18,7 +18,11 @@ export interface Band {
 /** The index of ids is kept in so many parts, for the reason told in live-ids.ts. */
 export const SLOTS = 16
 
-export interface Slot { live: number, puts: number, base: number }
+export interface Slot {
+  live: number
+  puts: number
+  base: number
+}
 
 export interface Queue {
   readonly no: number
@@ -52,11 +56,28 @@ export interface Queue {
 const MIDDLE = 2 ** 52
 const band = (): Band => ({ head: 0, tail: 0, logged: 0, front: MIDDLE, returned: 0 })
 export const emptyQueue = (no: number): Queue => ({
-  no, paused: false, bands: [band(), band(), band()], suspect: 0, suspectFront: MIDDLE, delayed: 0, nextDue: 0, leased: 0, dead: 0,
-  next: MIDDLE + 1, slots: Array.from({ length: SLOTS }, () => ({ live: 0, puts: 0, base: 0 })), slot: 0, idlers: 0, bytes: 0, once: false, dirty: false, woken: false, sooner: false,
+  no,
+  paused: false,
+  bands: [band(), band(), band()],
+  suspect: 0,
+  suspectFront: MIDDLE,
+  delayed: 0,
+  nextDue: 0,
+  leased: 0,
+  dead: 0,
+  next: MIDDLE + 1,
+  slots: Array.from({ length: SLOTS }, () => ({ live: 0, puts: 0, base: 0 })),
+  slot: 0,
+  idlers: 0,
+  bytes: 0,
+  once: false,
+  dirty: false,
+  woken: false,
+  sooner: false,
 })
 
-export const readyOf = ({ bands: [a, b, c] }: Queue): number => a.logged + a.returned + b.logged + b.returned + c.logged + c.returned
+export const readyOf = ({ bands: [a, b, c] }: Queue): number =>
+  a.logged + a.returned + b.logged + b.returned + c.logged + c.returned
 export const isTakeable = (queue: Queue): boolean => !queue.paused && readyOf(queue) + queue.suspect > 0
 
 const FIELDS = 12 + 5 * 3 + 3 * SLOTS
@@ -66,7 +87,21 @@ const rowBytes = Buffer.from(row.buffer)
 /** The row of a queue; valid until the next call. In the machine's own byte order, as LMDB's file is. */
 export function encodeQueue(q: Queue): Buffer {
   let at = 0
-  for (const n of [q.paused ? 1 : 0, q.suspect, q.suspectFront, q.delayed, q.nextDue, q.leased, q.dead, q.next, q.slot, q.idlers, q.bytes, q.once ? 1 : 0]) row[at++] = n
+  for (const n of [
+    q.paused ? 1 : 0,
+    q.suspect,
+    q.suspectFront,
+    q.delayed,
+    q.nextDue,
+    q.leased,
+    q.dead,
+    q.next,
+    q.slot,
+    q.idlers,
+    q.bytes,
+    q.once ? 1 : 0,
+  ])
+    row[at++] = n
   for (const { head, tail, logged, front, returned } of q.bands) {
     row[at] = head
     row[at + 1] = tail
@@ -88,9 +123,39 @@ export function decodeQueue(no: number, value: Buffer): Queue {
   for (let i = 0; i < rowBytes.length; i++) rowBytes[i] = value[i]!
   let at = 0
   const n = () => row[at++]!
-  const paused = n() === 1, suspect = n(), suspectFront = n(), delayed = n(), nextDue = n(), leased = n(), dead = n(), next = n(), slot = n(), idlers = n(), bytes = n(), once = n() === 1
+  const paused = n() === 1,
+    suspect = n(),
+    suspectFront = n(),
+    delayed = n(),
+    nextDue = n(),
+    leased = n(),
+    dead = n(),
+    next = n(),
+    slot = n(),
+    idlers = n(),
+    bytes = n(),
+    once = n() === 1
   const read = (): Band => ({ head: n(), tail: n(), logged: n(), front: n(), returned: n() })
   const bands = [read(), read(), read()] as const
   const slots = Array.from({ length: SLOTS }, (): Slot => ({ live: n(), puts: n(), base: n() }))
-  return { no, paused, bands: [...bands], suspect, suspectFront, delayed, nextDue, leased, dead, next, slots, slot, idlers, bytes, once, dirty: false, woken: false, sooner: false }
+  return {
+    no,
+    paused,
+    bands: [...bands],
+    suspect,
+    suspectFront,
+    delayed,
+    nextDue,
+    leased,
+    dead,
+    next,
+    slots,
+    slot,
+    idlers,
+    bytes,
+    once,
+    dirty: false,
+    woken: false,
+    sooner: false,
+  }
 }

@@ -14,7 +14,12 @@ const TRAILER_BYTES = 8
 const NO_ERROR = 0xffffffff
 const DEAD = 1
 
-export interface Fields { id: string, band: Band, attempt: number, body: Uint8Array }
+export interface Fields {
+  id: string
+  band: Band
+  attempt: number
+  body: Uint8Array
+}
 
 /** How long the record of an envelope is. */
 export const recordBytes = (id: string, body: Uint8Array): number => HEAD_BYTES + Buffer.byteLength(id) + body.length
@@ -32,17 +37,29 @@ export function writeRecord(target: Buffer, start: number, { id, band, attempt, 
 }
 
 export const bandOf = (record: Buffer): Band => record[1] as Band
-export const setBand = (record: Buffer, band: Band): void => { record[1] = band }
+export const setBand = (record: Buffer, band: Band): void => {
+  record[1] = band
+}
 export const slotOf = (record: Buffer): number => record[2]!
-export const setSlot = (record: Buffer, slot: number): void => { record[2] = slot }
+export const setSlot = (record: Buffer, slot: number): void => {
+  record[2] = slot
+}
 export const lapsesOf = (record: Buffer): number => record.readUInt16LE(4)
-export const setLapses = (record: Buffer, lapses: number): void => { record.writeUInt16LE(Math.min(lapses, 0xffff), 4) }
+export const setLapses = (record: Buffer, lapses: number): void => {
+  record.writeUInt16LE(Math.min(lapses, 0xffff), 4)
+}
 export const attemptOf = (record: Buffer): number => record.readUInt32LE(8)
-export const setAttempt = (record: Buffer, attempt: number): void => { record.writeUInt32LE(attempt, 8) }
+export const setAttempt = (record: Buffer, attempt: number): void => {
+  record.writeUInt32LE(attempt, 8)
+}
 export const atOf = (record: Buffer): number => record.readDoubleLE(12)
-export const setAt = (record: Buffer, at: number): void => { record.writeDoubleLE(at, 12) }
+export const setAt = (record: Buffer, at: number): void => {
+  record.writeDoubleLE(at, 12)
+}
 export const sinceOf = (record: Buffer): number => record.readDoubleLE(20)
-export const setSince = (record: Buffer, since: number): void => { record.writeDoubleLE(since, 20) }
+export const setSince = (record: Buffer, since: number): void => {
+  record.writeDoubleLE(since, 20)
+}
 export const idEnd = (record: Buffer): number => HEAD_BYTES + record.readUInt16LE(6)
 export const idOf = (record: Buffer): string => record.toString('latin1', HEAD_BYTES, idEnd(record))
 
@@ -62,7 +79,8 @@ export const withBody = (record: Buffer, body: Uint8Array): Buffer => Buffer.con
 
 /** The dead letter of a message: the same bytes, and why. */
 export function buried(record: Buffer, reason: string, error: Uint8Array | undefined): Buffer {
-  const text = Buffer.from(reason), trailer = Buffer.alloc(TRAILER_BYTES)
+  const text = Buffer.from(reason),
+    trailer = Buffer.alloc(TRAILER_BYTES)
   trailer.writeUInt32LE(error === undefined ? NO_ERROR : error.length, 0)
   trailer.writeUInt32LE(text.length, 4)
   const dead = Buffer.concat([record, error ?? new Uint8Array(), text, trailer])
@@ -77,9 +95,10 @@ export function unburied(record: Buffer): Buffer {
   return live
 }
 
-export function epitaph(record: Buffer): { reason: string, error?: Uint8Array } | undefined {
+export function epitaph(record: Buffer): { reason: string; error?: Uint8Array } | undefined {
   if (!isDead(record)) return undefined
-  const error = record.readUInt32LE(record.length - TRAILER_BYTES), reasonStart = record.length - TRAILER_BYTES - record.readUInt32LE(record.length - 4)
+  const error = record.readUInt32LE(record.length - TRAILER_BYTES),
+    reasonStart = record.length - TRAILER_BYTES - record.readUInt32LE(record.length - 4)
   const reason = record.toString('utf8', reasonStart, record.length - TRAILER_BYTES)
   return error === NO_ERROR ? { reason } : { reason, error: new Uint8Array(record.subarray(reasonStart - error, reasonStart)) }
 }

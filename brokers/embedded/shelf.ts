@@ -44,7 +44,9 @@ export interface Expiring {
   due(): boolean
 }
 
-const EXPIRY = 8, X = keyOf('X'), GENERATION = 16
+const EXPIRY = 8,
+  X = keyOf('X'),
+  GENERATION = 16
 
 export function expiring(book: Ledger): Expiring {
   const { db } = book
@@ -61,7 +63,9 @@ export function expiring(book: Ledger): Expiring {
       return copied(value).subarray(EXPIRY)
     },
     write(key, value, ttlMs) {
-      const row = Buffer.allocUnsafe(EXPIRY + value.length), expiry = book.now + ttlMs, before = db.getBinaryFast(key)
+      const row = Buffer.allocUnsafe(EXPIRY + value.length),
+        expiry = book.now + ttlMs,
+        before = db.getBinaryFast(key)
       row.writeDoubleLE(expiry, 0)
       row.set(value, EXPIRY)
       weigh(row.length - (before?.length ?? 0))
@@ -71,7 +75,8 @@ export function expiring(book: Ledger): Expiring {
     erase(key) {
       const before = db.getBinaryFast(key)
       if (!before) return false
-      const { length } = before, lives = before.readDoubleLE(0) > book.now
+      const { length } = before,
+        lives = before.readDoubleLE(0) > book.now
       weigh(-length)
       db.remove(key)
       return lives
@@ -79,7 +84,8 @@ export function expiring(book: Ledger): Expiring {
     sweep(most) {
       const due = [...db.getRange({ start: X, end: keyOf('X', book.now + 1), limit: most })]
       for (const { key, value: target } of due) {
-        const value = db.getBinary(target), expiry = value?.readDoubleLE(0) ?? 0
+        const value = db.getBinary(target),
+          expiry = value?.readDoubleLE(0) ?? 0
         if (expiry > book.now) db.put(atExpiry(expiry), target)
         else if (value) {
           // A set goes when its members have gone, some in each round.
@@ -96,7 +102,8 @@ export function expiring(book: Ledger): Expiring {
   return self
 
   function dropMembers(generation: number, most: number): boolean {
-    const prefix = keyOf('T', generation), found = [...db.getKeys({ start: prefix, end: after(prefix), limit: most })]
+    const prefix = keyOf('T', generation),
+      found = [...db.getKeys({ start: prefix, end: after(prefix), limit: most })]
     for (const key of found) self.erase(key)
     return found.length < most
   }
@@ -111,48 +118,60 @@ export function shelf(book: Ledger, rows: Expiring, namespace: string, digest: (
 
   return {
     get: keys => keys.map(key => rows.alive(named('S', key))),
-    set: entries => entries.map(({ key, value, ttlMs, if: only }) => {
-      const at = named('S', key)
-      if (only === 'absent' && rows.alive(at)) return false
-      rows.write(at, value, ttlMs)
-      return true
-    }),
-    unset: entries => entries.map(({ key, if: only }) => {
-      const at = named('S', key)
-      if (only !== undefined && !rows.alive(at)?.equals(only)) return false
-      return rows.erase(at)
-    }),
-    gather: entries => entries.map(({ key, member, value, size, ttlMs }) => {
-      const at = named('A', key), set = rows.alive(at)
-      const generation = set ? readGeneration(set) : startSet(at)
-      let count = set?.readDoubleLE(EXPIRY) ?? 0, closer = set?.toString('utf8', GENERATION) ?? ''
-      const memberKey = keyOf('T', generation, member)
-      if (!db.getBinaryFast(memberKey)) {
-        putMember(memberKey, value)
-        if (++count === size) closer = member
-      }
-      const row = Buffer.concat([Buffer.alloc(GENERATION), Buffer.from(closer)])
-      row.writeDoubleLE(generation, 0)
-      row.writeDoubleLE(count, EXPIRY)
-      rows.write(at, row, ttlMs)
-      return { count, closer: closer === member }
-    }),
+    set: entries =>
+      entries.map(({ key, value, ttlMs, if: only }) => {
+        const at = named('S', key)
+        if (only === 'absent' && rows.alive(at)) return false
+        rows.write(at, value, ttlMs)
+        return true
+      }),
+    unset: entries =>
+      entries.map(({ key, if: only }) => {
+        const at = named('S', key)
+        if (only !== undefined && !rows.alive(at)?.equals(only)) return false
+        return rows.erase(at)
+      }),
+    gather: entries =>
+      entries.map(({ key, member, value, size, ttlMs }) => {
+        const at = named('A', key),
+          set = rows.alive(at)
+        const generation = set ? readGeneration(set) : startSet(at)
+        let count = set?.readDoubleLE(EXPIRY) ?? 0,
+          closer = set?.toString('utf8', GENERATION) ?? ''
+        const memberKey = keyOf('T', generation, member)
+        if (!db.getBinaryFast(memberKey)) {
+          putMember(memberKey, value)
+          if (++count === size) closer = member
+        }
+        const row = Buffer.concat([Buffer.alloc(GENERATION), Buffer.from(closer)])
+        row.writeDoubleLE(generation, 0)
+        row.writeDoubleLE(count, EXPIRY)
+        rows.write(at, row, ttlMs)
+        return { count, closer: closer === member }
+      }),
     members(key, cursor) {
       const set = rows.alive(named('A', key))
       if (!set) return { members: [] }
-      const prefix = keyOf('T', readGeneration(set)), start = cursor === undefined ? prefix : keyOf('T', readGeneration(set), cursor, '\0')
-      const found = [...db.getRange({ start, end: after(prefix), limit: PAGE + 1 })].map(({ key: at, value }) =>
-        ({ member: at.toString('utf8', prefix.length), ...value[EXPIRY] === 1 && { value: new Uint8Array(value.subarray(EXPIRY + 1)) } }))
+      const prefix = keyOf('T', readGeneration(set)),
+        start = cursor === undefined ? prefix : keyOf('T', readGeneration(set), cursor, '\0')
+      const found = [...db.getRange({ start, end: after(prefix), limit: PAGE + 1 })].map(({ key: at, value }) => ({
+        member: at.toString('utf8', prefix.length),
+        ...(value[EXPIRY] === 1 && { value: new Uint8Array(value.subarray(EXPIRY + 1)) }),
+      }))
       return found.length <= PAGE ? { members: found } : { members: found.slice(0, PAGE), cursor: found[PAGE - 1]!.member }
     },
-    acquire: entries => entries.map(({ key, ticket, limit }) => {
-      const at = named('L', key), { state, waitMs, keepMs } = acquire(stateAt(at), ticket, limit, book.now)
-      rows.write(at, Buffer.from(JSON.stringify(state)), keepMs)
-      return waitMs
-    }),
+    acquire: entries =>
+      entries.map(({ key, ticket, limit }) => {
+        const at = named('L', key),
+          { state, waitMs, keepMs } = acquire(stateAt(at), ticket, limit, book.now)
+        rows.write(at, Buffer.from(JSON.stringify(state)), keepMs)
+        return waitMs
+      }),
     giveUp(entries) {
       for (const { key, ticket } of entries) {
-        const at = named('L', key), found = db.getBinary(at), state = found && stateAt(at)
+        const at = named('L', key),
+          found = db.getBinary(at),
+          state = found && stateAt(at)
         if (!state) continue
         const left = release(state, ticket, book.now)
         if (left) rows.write(at, Buffer.from(JSON.stringify(left)), found.readDoubleLE(0) - book.now)
@@ -163,18 +182,23 @@ export function shelf(book: Ledger, rows: Expiring, namespace: string, digest: (
       for (const { topic, value, ttlMs } of entries) rows.write(named('B', topic, '\0', book.nextNumber()), value, ttlMs)
       return [...new Set(entries.map(({ topic }) => topic))]
     },
-    read: topics => topics.map(({ topic, after: behind }) => {
-      const prefix = named('B', topic, '\0'), start = behind === undefined ? prefix : named('B', topic, '\0', Number(behind) + 1), found: TopicEntry[] = []
-      for (const { key, value } of db.getRange({ start, end: after(prefix) })) {
-        if (value.readDoubleLE(0) <= book.now) continue
-        found.push({ cursor: `${readNumber(key, prefix.length)}`, value: new Uint8Array(value.subarray(EXPIRY)) })
-        if (found.length === PAGE) break
-      }
-      return found
-    }),
+    read: topics =>
+      topics.map(({ topic, after: behind }) => {
+        const prefix = named('B', topic, '\0'),
+          start = behind === undefined ? prefix : named('B', topic, '\0', Number(behind) + 1),
+          found: TopicEntry[] = []
+        for (const { key, value } of db.getRange({ start, end: after(prefix) })) {
+          if (value.readDoubleLE(0) <= book.now) continue
+          found.push({ cursor: `${readNumber(key, prefix.length)}`, value: new Uint8Array(value.subarray(EXPIRY)) })
+          if (found.length === PAGE) break
+        }
+        return found
+      }),
     waiting(topic) {
       const prefix = named('V', topic, '\0')
-      return book.totals.waiters === 0 ? [] : [...db.getKeys({ start: prefix, end: after(prefix) })].map(key => readNumber(key, prefix.length))
+      return book.totals.waiters === 0
+        ? []
+        : [...db.getKeys({ start: prefix, end: after(prefix) })].map(key => readNumber(key, prefix.length))
     },
     wait(topic, engine) {
       const at = named('V', topic, '\0', engine)
@@ -194,7 +218,7 @@ export function shelf(book: Ledger, rows: Expiring, namespace: string, digest: (
 
   function stateAt(at: Buffer): LimitState | undefined {
     const row = rows.alive(at)
-    return row && JSON.parse(row.toString()) as LimitState
+    return row && (JSON.parse(row.toString()) as LimitState)
   }
   /** A set whose time has passed may still have its row: the sweeper must find its old members by a row of their own. */
   function startSet(at: Buffer): number {

@@ -4,7 +4,9 @@
  * folder). So the thread says when it is inside, in memory that both sides see, and an ending process first waits until it is out, and keeps it out.
  */
 
-const OUT = 0, IN = 1, STOPPED = 2
+const OUT = 0,
+  IN = 1,
+  STOPPED = 2
 /** The longest that an ending process waits: somebody else may hold the lock. */
 const LONGEST_MS = 10_000
 

@@ -14,19 +14,32 @@ export function embeddedStore(open: () => Engine, namespace: string): Store {
     return open()
   }
   async function unread(reader: number): Promise<void> {
-    await open().ask(namespace, 'unread', { reader }).catch(() => { /* the read ends with the engine */ })
+    await open()
+      .ask(namespace, 'unread', { reader })
+      .catch(() => {
+        /* the read ends with the engine */
+      })
   }
   return {
     get: async keys => engine().ask(namespace, 'get', { keys }),
-    set: async entries => engine().ask(namespace, 'set', { entries: entries.map(entry => ({ ...entry, value: compact(entry.value) })) }),
-    drop: async entries => engine().ask(namespace, 'unset', { entries: entries.map(({ key, if: only }) => ({ key, ...only && { if: compact(only) } })) }),
-    gather: async entries => engine().ask(namespace, 'gather', { entries: entries.map(({ value, ...entry }) => ({ ...entry, ...value && { value: compact(value) } })) }),
+    set: async entries =>
+      engine().ask(namespace, 'set', { entries: entries.map(entry => ({ ...entry, value: compact(entry.value) })) }),
+    drop: async entries =>
+      engine().ask(namespace, 'unset', {
+        entries: entries.map(({ key, if: only }) => ({ key, ...(only && { if: compact(only) }) })),
+      }),
+    gather: async entries =>
+      engine().ask(namespace, 'gather', {
+        entries: entries.map(({ value, ...entry }) => ({ ...entry, ...(value && { value: compact(value) }) })),
+      }),
     members: async (key, cursor) => engine().ask(namespace, 'members', { key, cursor }),
     acquire: async entries => engine().ask(namespace, 'acquire', { entries }),
     release: async entries => engine().ask(namespace, 'giveUp', { entries }),
-    append: async entries => engine().ask(namespace, 'append', { entries: entries.map(entry => ({ ...entry, value: compact(entry.value) })) }),
+    append: async entries =>
+      engine().ask(namespace, 'append', { entries: entries.map(entry => ({ ...entry, value: compact(entry.value) })) }),
     async read(topics, { waitMs, signal }) {
-      const reader = ++readers, running = engine()
+      const reader = ++readers,
+        running = engine()
       if (signal?.aborted) return topics.map(() => [])
       const stop = () => void unread(reader)
       reading.add(reader)
@@ -48,4 +61,4 @@ export function embeddedStore(open: () => Engine, namespace: string): Store {
 }
 
 /** A clone takes the whole buffer that a view is of: give it no more than there is. */
-const compact = (bytes: Uint8Array): Uint8Array => bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
+const compact = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes))

@@ -47,16 +47,38 @@ export interface Machine {
 
 export interface Upkeep extends Disposable {
   /** In every writing transaction. `asking`: consumers that want something in it. Answers whose lease was lost. */
-  routine(asking: ReadonlySet<number>): readonly { readonly consumer: number, readonly tokens: readonly number[] }[]
+  routine(asking: ReadonlySet<number>): readonly { readonly consumer: number; readonly tokens: readonly number[] }[]
   /** After every turn: sets the timers for what comes next. */
   arm(): void
   tick(): void
 }
 
-export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, now, transact, look, schedule, busy, warn, giveUp }: Machine): Upkeep {
+export function upkeep({
+  book,
+  lease,
+  wait,
+  rows,
+  calls,
+  watch,
+  engine,
+  mono,
+  now,
+  transact,
+  look,
+  schedule,
+  busy,
+  warn,
+  giveUp,
+}: Machine): Upkeep {
   const { db } = book
-  let ticking: Timer | undefined, alarm: Timer | undefined, alarmAt = Infinity, hasTicked = false, isOver = false
-  let sweptAt = -Infinity, polledAt = 0, tidiedAt = -Infinity
+  let ticking: Timer | undefined,
+    alarm: Timer | undefined,
+    alarmAt = Infinity,
+    hasTicked = false,
+    isOver = false
+  let sweptAt = -Infinity,
+    polledAt = 0,
+    tidiedAt = -Infinity
 
   const isOld = ({ renewedAt, leaseMs }: Consumer, at: number) => renewedAt !== undefined && at - renewedAt >= leaseMs / 3
 
@@ -66,14 +88,17 @@ export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, no
   }
 
   function tick(): void {
-    try { watchOut() } catch (error) {
+    try {
+      watchOut()
+    } catch (error) {
       if (!(error instanceof FolderError)) throw error
       giveUp(error)
     }
   }
 
   function watchOut(): void {
-    const at = mono(), isTime = at - polledAt >= POLL_MS
+    const at = mono(),
+      isTime = at - polledAt >= POLL_MS
     const { lapsed, doubtful, due } = look(() => {
       if (isTime) wait.poll()
       return { ...watch.look(at, wait.owns), due: isTime && rows.due() }
@@ -110,7 +135,11 @@ export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, no
   }
 
   function safely(act: () => void): void {
-    try { act() } catch (error) { warn({ error: (error as Error).message }, 'the embedded broker could not tidy up: it tries again') }
+    try {
+      act()
+    } catch (error) {
+      warn({ error: (error as Error).message }, 'the embedded broker could not tidy up: it tries again')
+    }
   }
 
   function reap({ row, deadline }: Lease): void {
@@ -128,15 +157,22 @@ export function upkeep({ book, lease, wait, rows, calls, watch, engine, mono, no
   /** Rows and files of engines that are gone: whoever sends would go on waking them. */
   function tidy(): void {
     tidiedAt = mono()
-    const gone = look(() => [...new Set([...peerRows(db), ...calls.engines()])].filter(other => other !== engine() && !watch.mayLive(readPeer(db, other))))
+    const gone = look(() =>
+      [...new Set([...peerRows(db), ...calls.engines()])].filter(
+        other => other !== engine() && !watch.mayLive(readPeer(db, other)),
+      ),
+    )
     if (gone.length === 0) return
-    transact(() => {
-      for (const other of gone) {
-        wait.forget(other)
-        db.remove(peerKey(other))
-        book.onCommit(() => calls.forget(other))
-      }
-    }, { lazy: true })
+    transact(
+      () => {
+        for (const other of gone) {
+          wait.forget(other)
+          db.remove(peerKey(other))
+          book.onCommit(() => calls.forget(other))
+        }
+      },
+      { lazy: true },
+    )
   }
 
   const self: Upkeep = {

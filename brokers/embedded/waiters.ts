@@ -19,8 +19,19 @@ const BUSY_TAKES = 16
 /** Due messages made ready in one transaction and queue. */
 const PROMOTED = 256
 
-interface Take { readonly id: number, readonly max: number, readonly until: number, readonly room: readonly (number | undefined)[] | undefined }
-interface Read { readonly id: number, readonly reader: number, readonly topics: Input<'read'>['topics'], readonly shelf: Shelf, readonly until: number }
+interface Take {
+  readonly id: number
+  readonly max: number
+  readonly until: number
+  readonly room: readonly (number | undefined)[] | undefined
+}
+interface Read {
+  readonly id: number
+  readonly reader: number
+  readonly topics: Input<'read'>['topics']
+  readonly shelf: Shelf
+  readonly until: number
+}
 interface Working {
   readonly consumer: Consumer
   take: Take | undefined
@@ -47,7 +58,7 @@ export interface Waiters {
   /** Inside a transaction, last: gives waiting takes what there is now, and tells idle engines what is left. */
   serve(wake: (engine: number) => void): void
   /** Consumers whose lease was taken away. Call it first in a transaction. */
-  fenced(asking: ReadonlySet<number>): { readonly consumer: number, readonly tokens: readonly number[] }[]
+  fenced(asking: ReadonlySet<number>): { readonly consumer: number; readonly tokens: readonly number[] }[]
   /** Somebody rang: look. */
   wake(): void
   /** Looks, without the lock, whether there is something to take. */
@@ -67,9 +78,21 @@ export interface Waiters {
 const idleKey = (queue: number, engine: number) => keyOf('W', queue, engine)
 const EMPTY = () => new Uint8Array()
 
-export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: () => number, answer: (id: number, value: unknown) => void): Waiters {
-  const { db } = book, working = new Map<number, Working>(), reads = new Map<number, Read>(), idle = new Set<number>(), dueAt = new Map<number, number>()
-  let streak = 0, expired = false, lookAtTopics = false
+export function waiters(
+  book: Ledger,
+  leases: Leases,
+  kept: Messages,
+  engine: () => number,
+  answer: (id: number, value: unknown) => void,
+): Waiters {
+  const { db } = book,
+    working = new Map<number, Working>(),
+    reads = new Map<number, Read>(),
+    idle = new Set<number>(),
+    dueAt = new Map<number, number>()
+  let streak = 0,
+    expired = false,
+    lookAtTopics = false
 
   function attempt({ consumer }: Working, { max, room }: Omit<Take, 'id' | 'until'>): Uint8Array | undefined {
     for (const { no } of consumer.queues) {
@@ -83,7 +106,9 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
 
   function wait(work: Working, take: Take): void {
     const before = work.take
-    book.onAbort(() => { work.take = before })
+    book.onAbort(() => {
+      work.take = before
+    })
     work.take = take
     streak = 0
     for (const { no } of work.consumer.queues) {
@@ -110,7 +135,8 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
   }
 
   function leaveQueue(no: number, other: number): void {
-    const key = idleKey(no, other), queue = book.queue(no)
+    const key = idleKey(no, other),
+      queue = book.queue(no)
     if (!db.getBinaryFast(key)) return
     db.remove(key)
     queue.idlers--
@@ -121,13 +147,16 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
     const { take } = work
     work.take = undefined
     work.look = false
-    book.onAbort(() => { work.take = take })
+    book.onAbort(() => {
+      work.take = take
+    })
     answer(take!.id, value)
   }
 
   function tellOthers(queue: Queue, wake: (engine: number) => void): void {
     if (queue.idlers === 0 || !(queue.woken ? isTakeable(queue) || queue.sooner : queue.sooner)) return
-    const prefix = keyOf('W', queue.no), me = engine()
+    const prefix = keyOf('W', queue.no),
+      me = engine()
     for (const key of db.getKeys({ start: prefix, end: after(prefix) })) {
       const other = readNumber(key, 9)
       if (other !== me) book.onCommit(() => wake(other))
@@ -137,7 +166,8 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
   function endRead(read: Read, value: readonly (readonly TopicEntry[])[]): void {
     reads.delete(read.reader)
     book.onAbort(() => reads.set(read.reader, read))
-    for (const { topic } of read.topics) if (![...reads.values()].some(other => other.topics.some(each => each.topic === topic))) read.shelf.unwait(topic, engine())
+    for (const { topic } of read.topics)
+      if (![...reads.values()].some(other => other.topics.some(each => each.topic === topic))) read.shelf.unwait(topic, engine())
     answer(read.id, value)
   }
 
@@ -198,17 +228,25 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
     },
     unread(reader) {
       const read = reads.get(reader)
-      if (read) endRead(read, read.topics.map(() => []))
+      if (read)
+        endRead(
+          read,
+          read.topics.map(() => []),
+        )
     },
     appended(shelf, topics, wake) {
       if (reads.size > 0) lookAtTopics = true
-      for (const topic of topics) for (const other of shelf.waiting(topic)) if (other !== engine()) book.onCommit(() => wake(other))
+      for (const topic of topics)
+        for (const other of shelf.waiting(topic)) if (other !== engine()) book.onCommit(() => wake(other))
     },
     serve(wake) {
       for (const work of working.values()) {
         const { take, look, consumer } = work
         if (!take) continue
-        const isDue = look || take.until <= book.mono || consumer.queues.some(({ no }) => book.seen.get(no)?.woken === true || (dueAt.get(no) ?? Infinity) <= book.now)
+        const isDue =
+          look ||
+          take.until <= book.mono ||
+          consumer.queues.some(({ no }) => book.seen.get(no)?.woken === true || (dueAt.get(no) ?? Infinity) <= book.now)
         if (!isDue) continue
         work.look = false
         const bytes = attempt(work, take)
@@ -219,18 +257,19 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
         else wait(work, take)
       }
       for (const { consumer, take } of working.values()) {
-        if (take) for (const { no } of consumer.queues) {
-          const queue = book.seen.get(no)
-          if (queue && queue.delayed > 0 && !queue.paused) dueAt.set(no, queue.nextDue)
-          else if (queue) dueAt.delete(no)
-        }
+        if (take)
+          for (const { no } of consumer.queues) {
+            const queue = book.seen.get(no)
+            if (queue && queue.delayed > 0 && !queue.paused) dueAt.set(no, queue.nextDue)
+            else if (queue) dueAt.delete(no)
+          }
       }
       serveReads()
       expired = false
       for (const queue of book.seen.values()) tellOthers(queue, wake)
     },
     fenced(asking) {
-      const lost: { consumer: number, tokens: readonly number[] }[] = []
+      const lost: { consumer: number; tokens: readonly number[] }[] = []
       for (const work of working.values()) {
         const { consumer } = work
         if (asking.has(consumer.id)) work.stopped = false
@@ -254,7 +293,9 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
       }
       lookAtTopics ||= [...reads.values()].some(({ shelf, topics }) => shelf.read(topics).some(entries => entries.length > 0))
     },
-    expire() { expired = true },
+    expire() {
+      expired = true
+    },
     eager: () => expired || (lookAtTopics && reads.size > 0) || [...working.values()].some(({ take, look }) => take && look),
     busy: () => working.size > 0 || reads.size > 0,
     shortestLease: () => Math.min(Infinity, ...[...working.values()].map(({ consumer }) => consumer.leaseMs)),
@@ -273,7 +314,8 @@ export function waiters(book: Ledger, leases: Leases, kept: Messages, engine: ()
     },
     forget(other) {
       const all = keyOf('W')
-      for (const key of Array.from(db.getKeys({ start: all, end: after(all) }))) if (readNumber(key, 9) === other) leaveQueue(readNumber(key, 1), other)
+      for (const key of Array.from(db.getKeys({ start: all, end: after(all) })))
+        if (readNumber(key, 9) === other) leaveQueue(readNumber(key, 1), other)
       const topics = keyOf('V')
       for (const key of Array.from(db.getKeys({ start: topics, end: after(topics) }))) {
         if (readNumber(key, key.length - 8) !== other) continue

@@ -27,7 +27,11 @@ export function wakes(folder: string): Wakes {
     handles.delete(engine)
   }
   function unlink(engine: number): void {
-    try { unlinkSync(file(engine)) } catch { /* gone already: another process tidies up too */ }
+    try {
+      unlinkSync(file(engine))
+    } catch {
+      /* gone already: another process tidies up too */
+    }
   }
   return {
     listen(engine, woken) {
@@ -35,7 +39,9 @@ export function wakes(folder: string): Wakes {
       try {
         closeSync(openSync(file(engine), 'w', 0o600))
         watcher = watch(file(engine), woken)
-        watcher.on('error', () => { watcher?.close() })
+        watcher.on('error', () => {
+          watcher?.close()
+        })
         return true
       } catch {
         return false
@@ -44,7 +50,7 @@ export function wakes(folder: string): Wakes {
     wake(engine) {
       try {
         let handle = handles.get(engine)
-        if (handle === undefined) handles.set(engine, handle = openSync(file(engine), 'r+'))
+        if (handle === undefined) handles.set(engine, (handle = openSync(file(engine), 'r+')))
         writeSync(handle, BYTE, 0, 1, 0)
       } catch {
         // It has left, or cannot be told: it polls.

@@ -9,7 +9,8 @@ import type { Delivery, Envelope } from '../../lib/broker.ts'
 import type { PushedBatch } from './protocol.ts'
 import { HEAD_BYTES, attemptOf, bandOf, bodyOf, idEnd, idOf, recordBytes, writeRecord } from './record.ts'
 
-const PUSH_HEAD = 23, DELIVERY_HEAD = 16
+const PUSH_HEAD = 23,
+  DELIVERY_HEAD = 16
 const DUE = { none: 0, after: 1, at: 2 } as const
 
 export function packPush(batch: readonly Envelope[]): PushedBatch {
@@ -20,7 +21,7 @@ export function packPush(batch: readonly Envelope[]): PushedBatch {
   let at = 0
   for (const { id, queue, body, attempt, priority: band, due, onceMs = 0 } of batch) {
     let index = queues.get(queue)
-    if (index === undefined) queues.set(queue, index = queues.size)
+    if (index === undefined) queues.set(queue, (index = queues.size))
     bytes.writeUInt16LE(index, at)
     bytes[at + 2] = due === undefined ? DUE.none : 'at' in due ? DUE.at : DUE.after
     bytes.writeDoubleLE(due === undefined ? 0 : 'at' in due ? due.at : due.afterMs, at + 3)
@@ -32,14 +33,23 @@ export function packPush(batch: readonly Envelope[]): PushedBatch {
   return { queues: [...queues.keys()], count: batch.length, bytes }
 }
 
-export interface Arrival { readonly queue: number, readonly record: Buffer, readonly due: number | undefined, readonly onceMs: number }
+export interface Arrival {
+  readonly queue: number
+  readonly record: Buffer
+  readonly due: number | undefined
+  readonly onceMs: number
+}
 
 export function* unpackPush({ bytes, count }: PushedBatch, now: number): Generator<Arrival> {
   const batch = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let i = 0, at = 0; i < count; i++) {
-    const kind = batch[at + 2]!, due = batch.readDoubleLE(at + 3), end = at + PUSH_HEAD + batch.readUInt32LE(at + 19)
+    const kind = batch[at + 2]!,
+      due = batch.readDoubleLE(at + 3),
+      end = at + PUSH_HEAD + batch.readUInt32LE(at + 19)
     yield {
-      queue: batch.readUInt16LE(at), record: batch.subarray(at + PUSH_HEAD, end), onceMs: batch.readDoubleLE(at + 11),
+      queue: batch.readUInt16LE(at),
+      record: batch.subarray(at + PUSH_HEAD, end),
+      onceMs: batch.readDoubleLE(at + 11),
       due: kind === DUE.none ? undefined : kind === DUE.at ? due : now + due,
     }
     at = end
@@ -49,19 +59,33 @@ export function* unpackPush({ bytes, count }: PushedBatch, now: number): Generat
 /** Collects deliveries in a buffer that grows, and their ids in another that stays here. */
 export interface DeliveryWriter {
   readonly count: number
-  add(n: number, queue: number, deliveries: number, record: Buffer): { readonly ids: Buffer, readonly start: number, readonly end: number }
+  add(
+    n: number,
+    queue: number,
+    deliveries: number,
+    record: Buffer,
+  ): { readonly ids: Buffer; readonly start: number; readonly end: number }
   /** What to transfer. */
   bytes(): Uint8Array
 }
 
-const FIRST_BYTES = 4_096, FIRST_ID_BYTES = 1_024
+const FIRST_BYTES = 4_096,
+  FIRST_ID_BYTES = 1_024
 
 export function deliveryWriter(): DeliveryWriter {
-  let out = Buffer.from(new ArrayBuffer(FIRST_BYTES)), at = 0, count = 0, ids = Buffer.allocUnsafe(FIRST_ID_BYTES), idAt = 0
+  let out = Buffer.from(new ArrayBuffer(FIRST_BYTES)),
+    at = 0,
+    count = 0,
+    ids = Buffer.allocUnsafe(FIRST_ID_BYTES),
+    idAt = 0
   return {
-    get count() { return count },
+    get count() {
+      return count
+    },
     add(n, queue, deliveries, record) {
-      const { length } = record, needed = at + DELIVERY_HEAD + length, idBytes = idEnd(record) - HEAD_BYTES
+      const { length } = record,
+        needed = at + DELIVERY_HEAD + length,
+        idBytes = idEnd(record) - HEAD_BYTES
       if (needed > out.length) {
         const more = Buffer.from(new ArrayBuffer(Math.max(needed, out.length * 2)))
         out.copy(more, 0, 0, at)
@@ -81,19 +105,29 @@ export function deliveryWriter(): DeliveryWriter {
       record.copy(ids, start, HEAD_BYTES, HEAD_BYTES + idBytes)
       at = needed
       count++
-      return { ids, start, end: idAt += idBytes }
+      return { ids, start, end: (idAt += idBytes) }
     },
     bytes: () => new Uint8Array(out.buffer, 0, at),
   }
 }
 
 export function unpackDeliveries(bytes: Uint8Array, queues: readonly string[], token: (n: number) => string): Delivery[] {
-  const batch = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), found: Delivery[] = []
+  const batch = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    found: Delivery[] = []
   for (let at = 0; at < batch.length;) {
-    const start = at + DELIVERY_HEAD, end = start + batch.readUInt32LE(at + 12), record = batch.subarray(start, end)
+    const start = at + DELIVERY_HEAD,
+      end = start + batch.readUInt32LE(at + 12),
+      record = batch.subarray(start, end)
     found.push({
-      envelope: { id: idOf(record), queue: queues[batch.readUInt16LE(at + 8)]!, body: bodyOf(record), attempt: attemptOf(record), priority: bandOf(record) },
-      token: token(batch.readDoubleLE(at)), deliveries: batch.readUInt16LE(at + 10),
+      envelope: {
+        id: idOf(record),
+        queue: queues[batch.readUInt16LE(at + 8)]!,
+        body: bodyOf(record),
+        attempt: attemptOf(record),
+        priority: bandOf(record),
+      },
+      token: token(batch.readDoubleLE(at)),
+      deliveries: batch.readUInt16LE(at + 10),
     })
     at = end
   }

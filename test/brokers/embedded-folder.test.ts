@@ -12,7 +12,15 @@ const isRoot = process.getuid?.() === 0
 /** A user that owns nothing. */
 const NOBODY = 65_534
 
-const rawDb = (path: string) => open<Buffer, Buffer>({ path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: 1, overlappingSync: false } as never)
+const rawDb = (path: string) =>
+  open<Buffer, Buffer>({
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxDbs: 1,
+    overlappingSync: false,
+  } as never)
 async function filled(path: string, count: number): Promise<void> {
   await using broker = embeddedBroker({ path })
   await broker.push(Array.from({ length: count }, (_, n) => envelope(`${n}`, { body: Buffer.alloc(500) })))
@@ -47,7 +55,8 @@ t.test('a folder of another format', async t => {
 })
 
 t.test('a data.mdb of somebody else', async t => {
-  const path = folder(t), db = rawDb(path)
+  const path = folder(t),
+    db = rawDb(path)
   await db.put(Buffer.from('theirs'), Buffer.from('x'))
   await db.close()
   await refuses(t as Tap, path, /not Greenroom's|is not ours|holds a data.mdb/)
@@ -62,7 +71,8 @@ t.test('a data.mdb that is no database', async t => {
 
 t.test('a data.mdb that was cut is an error, and never a crash', async t => {
   for (const part of [0.9, 0.5, 0.1]) {
-    const path = folder(t), data = join(path, 'data.mdb')
+    const path = folder(t),
+      data = join(path, 'data.mdb')
     await filled(path, 2_000)
     truncateSync(data, Math.floor(statSync(data).size * part))
     await refuses(t as Tap, path, /is damaged/)
@@ -80,8 +90,16 @@ t.test('a folder whose processes were all killed is whole', async t => {
 })
 
 t.test('a folder written without flushing on another boot is read to its end, and says so', async t => {
-  const path = folder(t), lines: string[] = []
-  const log = { debug() {}, info() {}, error() {}, warn: (_: object, text = '') => { lines.push(text) } }
+  const path = folder(t),
+    lines: string[] = []
+  const log = {
+    debug() {},
+    info() {},
+    error() {},
+    warn: (_: object, text = '') => {
+      lines.push(text)
+    },
+  }
   await filled(path, 100)
   const db = rawDb(path)
   await db.put(Buffer.from('F'), Buffer.from(JSON.stringify({ format: 1, unsafe: 'another boot' })))
@@ -105,7 +123,10 @@ t.test('a folder that is deleted while it is in use ends its engine, and a later
   const path = folder(t)
   await using broker = embeddedBroker({ path })
   await broker.push([envelope('a')])
-  const consumer = await consume(broker), taking = (async () => { for (;;) await consumer.take(10, { waitMs: 2 ** 40, signal: never }) })()
+  const consumer = await consume(broker),
+    taking = (async () => {
+      for (;;) await consumer.take(10, { waitMs: 2 ** 40, signal: never })
+    })()
   rmSync(path, { recursive: true })
   await t.rejects(taking, { code: 'FOLDER_INVALID', message: /deleted or replaced/ })
   t.strictSame(await broker.push([envelope('b')]), ['stored'])
@@ -113,38 +134,59 @@ t.test('a folder that is deleted while it is in use ends its engine, and a later
 })
 
 const disk = mkdtempSync(join(tmpdir(), 'greenroom-disk-'))
-const mounted = isRoot && (() => {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
+const mounted =
+  isRoot &&
+  (() => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk], { stdio: 'ignore' })
+      return true
+    } catch {
+      return false
+    }
+  })()
 t.teardown(() => {
   if (mounted) execFileSync('umount', [disk])
   rmSync(disk, { recursive: true })
 })
 
-t.test('a full disk refuses messages, and those that are there still run', { skip: !mounted && 'no disk could be mounted' }, async t => {
-  const lines: string[] = [], log = { debug() {}, info() {}, warn() {}, error: (_: object, text = '') => { lines.push(text) } }
-  await using broker = embeddedBroker({ path: join(disk, 'folder'), log })
-  const batch = (n: number) => Array.from({ length: 50 }, (_, i) => envelope(`${n}-${i}`, { body: Buffer.alloc(4_000) }))
-  let stored = 0, refused: unknown
-  for (let n = 0; refused === undefined && n < 1_000; n++) {
-    const verdicts = await broker.push(batch(n))
-    stored += verdicts.filter(verdict => verdict === 'stored').length
-    refused = verdicts.find(verdict => verdict !== 'stored')
-  }
-  t.match(refused, { code: 'DISK_FULL', retryable: true, stored: 'no' })
-  t.match(lines, [/disk is full/])
-  t.comment(`${stored} messages fit`)
-  const consumer = await consume(broker, { credit: 100_000 })
-  let ran = 0
-  for (let found = await consumer.take(128, { waitMs: 0, signal: never }); found.length > 0; found = await consumer.take(128, { waitMs: 0, signal: never })) {
-    ran += (await consumer.settle(found.map(({ token }) => ({ token, kind: 'done' })))).filter(settled => settled === 'ok').length
-  }
-  t.equal(ran, stored, 'everything that was acknowledged')
-  t.strictSame(await broker.push([envelope('again')]), ['stored'], 'and there is room again')
-  t.strictSame(ids(await receive(consumer, 1)), ['again'])
-})
+t.test(
+  'a full disk refuses messages, and those that are there still run',
+  { skip: !mounted && 'no disk could be mounted' },
+  async t => {
+    const lines: string[] = [],
+      log = {
+        debug() {},
+        info() {},
+        warn() {},
+        error: (_: object, text = '') => {
+          lines.push(text)
+        },
+      }
+    await using broker = embeddedBroker({ path: join(disk, 'folder'), log })
+    const batch = (n: number) => Array.from({ length: 50 }, (_, i) => envelope(`${n}-${i}`, { body: Buffer.alloc(4_000) }))
+    let stored = 0,
+      refused: unknown
+    for (let n = 0; refused === undefined && n < 1_000; n++) {
+      const verdicts = await broker.push(batch(n))
+      stored += verdicts.filter(verdict => verdict === 'stored').length
+      refused = verdicts.find(verdict => verdict !== 'stored')
+    }
+    t.match(refused, { code: 'DISK_FULL', retryable: true, stored: 'no' })
+    t.match(lines, [/disk is full/])
+    t.comment(`${stored} messages fit`)
+    const consumer = await consume(broker, { credit: 100_000 })
+    let ran = 0
+    for (
+      let found = await consumer.take(128, { waitMs: 0, signal: never });
+      found.length > 0;
+      found = await consumer.take(128, { waitMs: 0, signal: never })
+    ) {
+      ran += (await consumer.settle(found.map(({ token }) => ({ token, kind: 'done' })))).filter(
+        settled => settled === 'ok',
+      ).length
+    }
+    t.equal(ran, stored, 'everything that was acknowledged')
+    t.strictSame(await broker.push([envelope('again')]), ['stored'], 'and there is room again')
+    t.strictSame(ids(await receive(consumer, 1)), ['again'])
+  },
+)

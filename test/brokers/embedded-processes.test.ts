@@ -7,7 +7,8 @@ import { systemClock } from '../../lib/clock.ts'
 import { FOREVER, consume, envelope, folder, ids, never, noted, play, receive } from './embedded-target.ts'
 
 t.test('what a killed worker held runs again in an idle one at once, however often', async t => {
-  const path = folder(t), late: number[] = []
+  const path = folder(t),
+    late: number[] = []
   await using broker = embeddedBroker({ path })
   const survivor = await consume(broker)
   for (let round = 0; round < 20; round++) {
@@ -17,11 +18,15 @@ t.test('what a killed worker held runs again in an idle one at once, however oft
     const ready = victim.says('holding')
     await broker.push(names.map(name => envelope(name)))
     await ready
-    const taking = receive(survivor, 3), killed = systemClock.monotonic()
+    const taking = receive(survivor, 3),
+      killed = systemClock.monotonic()
     victim.kill('SIGKILL')
     const found = await taking
     late.push(systemClock.monotonic() - killed)
-    t.strictSame(found.map(({ envelope: { id }, deliveries }) => [id, deliveries]), names.map(name => [name, 2]))
+    t.strictSame(
+      found.map(({ envelope: { id }, deliveries }) => [id, deliveries]),
+      names.map(name => [name, 2]),
+    )
     await survivor.settle(found.map(({ token }) => ({ token, kind: 'done' })))
   }
   late.sort((a, b) => a - b)
@@ -30,20 +35,24 @@ t.test('what a killed worker held runs again in an idle one at once, however oft
 })
 
 t.test('workers killed under load: every id runs, and a second run has a killed worker for its reason', async t => {
-  const path = folder(t), ledger = `${path}.ledger`, total = 3_000
+  const path = folder(t),
+    ledger = `${path}.ledger`,
+    total = 3_000
   await using broker = embeddedBroker({ path })
   const hire = async () => {
     const worker = play(t, 'work', { path, ledger, size: 16 })
     await worker.says('ready')
     return worker
   }
-  const workers = [await hire(), await hire()], killed = new Set<number>()
+  const workers = [await hire(), await hire()],
+    killed = new Set<number>()
   let stored = 0
   const sending = (async () => {
     for (; stored < total; stored += 50) await broker.push(Array.from({ length: 50 }, (_, n) => envelope(`${stored + n}`)))
   })()
   for (let round = 0; round < 8; round++) {
-    const at = round % 2, before = noted(ledger, 'E').length
+    const at = round % 2,
+      before = noted(ledger, 'E').length
     while (noted(ledger, 'E').length === before && stored < total) await new Promise(setImmediate)
     killed.add(workers[at]!.pid)
     workers[at]!.kill('SIGKILL')
@@ -51,19 +60,24 @@ t.test('workers killed under load: every id runs, and a second run has a killed 
     workers[at] = await hire()
   }
   await sending
-  const idle = async () => { const { ready, leased, suspect } = await broker.inspector!.counts('q'); return ready + leased + suspect === 0 }
-  while (!await idle()) await new Promise(setImmediate)
+  const idle = async () => {
+    const { ready, leased, suspect } = await broker.inspector!.counts('q')
+    return ready + leased + suspect === 0
+  }
+  while (!(await idle())) await new Promise(setImmediate)
   t.equal(new Set(noted(ledger, 'E')).size, total, 'all have run')
   const runs = new Map<string, number[]>()
   for (const line of readFileSync(ledger, 'utf8').split('\n')) {
     const [letter, id, , pid] = line.split(' ')
-    if (letter === 'S') runs.set(id!, [...runs.get(id!) ?? [], Number(pid)])
+    if (letter === 'S') runs.set(id!, [...(runs.get(id!) ?? []), Number(pid)])
   }
-  for (const [id, pids] of runs) for (const pid of pids.slice(0, -1)) if (!killed.has(pid)) t.fail(`${id} ran twice, and nobody was killed`)
+  for (const [id, pids] of runs)
+    for (const pid of pids.slice(0, -1)) if (!killed.has(pid)) t.fail(`${id} ran twice, and nobody was killed`)
 })
 
 t.test('a sender killed at any moment: what was acknowledged is there', async t => {
-  const path = folder(t), ledger = `${path}.ledger`
+  const path = folder(t),
+    ledger = `${path}.ledger`
   for (let round = 0; round < 6; round++) {
     using sender = play(t, 'flood', { path, ledger, size: 1 + 40 * round, prefix: `r${round}` })
     await sender.says('flooding')
@@ -73,12 +87,21 @@ t.test('a sender killed at any moment: what was acknowledged is there', async t 
     await sender.ended
   }
   await using broker = embeddedBroker({ path })
-  const acknowledged = noted(ledger, 'A'), consumer = await consume(broker, { credit: 100_000 }), there = new Set<string>()
-  for (let found = await consumer.take(500, { waitMs: 0, signal: never }); found.length > 0; found = await consumer.take(500, { waitMs: 0, signal: never })) {
+  const acknowledged = noted(ledger, 'A'),
+    consumer = await consume(broker, { credit: 100_000 }),
+    there = new Set<string>()
+  for (
+    let found = await consumer.take(500, { waitMs: 0, signal: never });
+    found.length > 0;
+    found = await consumer.take(500, { waitMs: 0, signal: never })
+  ) {
     for (const id of ids(found)) there.add(id)
     await consumer.settle(found.map(({ token }) => ({ token, kind: 'done' })))
   }
-  t.strictSame(acknowledged.filter(id => !there.has(id)), [])
+  t.strictSame(
+    acknowledged.filter(id => !there.has(id)),
+    [],
+  )
   const counts = await broker.inspector!.counts('q')
   t.match(counts, { ready: 0, leased: 0, delayed: 0 }, 'and counts are exact')
 })
@@ -89,10 +112,17 @@ t.test('a worker that was stopped for longer than its lease is fenced', async t 
   await broker.push([envelope('a'), envelope('b')])
   using victim = play(t, 'hold', { path, count: 2, leaseMs: 600 })
   await victim.says('holding')
-  const survivor = await consume(broker), taking = receive(survivor, 2)
+  const survivor = await consume(broker),
+    taking = receive(survivor, 2)
   victim.kill('SIGSTOP')
   const found = await taking
-  t.strictSame(found.map(({ envelope: { id }, deliveries }) => [id, deliveries]), [['a', 2], ['b', 2]])
+  t.strictSame(
+    found.map(({ envelope: { id }, deliveries }) => [id, deliveries]),
+    [
+      ['a', 2],
+      ['b', 2],
+    ],
+  )
   victim.kill('SIGCONT')
   victim.tell('settle')
   t.match(await victim.says('lost'), { count: 2 })
@@ -107,7 +137,9 @@ t.test('a worker whose event loop is blocked for longer than its lease keeps it'
   await broker.push([envelope('a')])
   using blocked = play(t, 'hold', { path, count: 1, leaseMs: 400, blockMs: 1_600 })
   await blocked.says('holding')
-  const other = await consume(broker), stop = new AbortController(), taking = other.take(1, { waitMs: FOREVER, signal: stop.signal })
+  const other = await consume(broker),
+    stop = new AbortController(),
+    taking = other.take(1, { waitMs: FOREVER, signal: stop.signal })
   await blocked.says('unblocked')
   stop.abort()
   t.strictSame(await taking, [])
@@ -117,7 +149,8 @@ t.test('a worker whose event loop is blocked for longer than its lease keeps it'
 })
 
 t.test('nobody loses a lease because a third process held the lock for longer than it', async t => {
-  const path = folder(t), lost: string[] = []
+  const path = folder(t),
+    lost: string[] = []
   await using broker = embeddedBroker({ path })
   const consumer = await consume(broker, { leaseMs: 500, onLost: tokens => lost.push(...tokens) })
   await broker.push([envelope('a')])
@@ -144,7 +177,14 @@ t.test('a pid that was given to another process since does not keep a lease aliv
   victim.kill('SIGKILL')
   await victim.ended
   await sender[Symbol.asyncDispose]()
-  const db = open<Buffer, Buffer>({ path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: 1, overlappingSync: false } as never)
+  const db = open<Buffer, Buffer>({
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxDbs: 1,
+    overlappingSync: false,
+  } as never)
   for (const { key, value } of db.getRange({ start: Buffer.from('E'), end: Buffer.from('F') })) {
     await db.put(key, Buffer.from(JSON.stringify({ ...JSON.parse(value.toString()), pid: process.pid })))
   }
@@ -157,7 +197,8 @@ t.test('a pid that was given to another process since does not keep a lease aliv
 t.test('an idle worker is woken by another process, and by what that one delays', async t => {
   const path = folder(t)
   await using broker = embeddedBroker({ path })
-  const consumer = await consume(broker), ledger = `${path}.ledger`
+  const consumer = await consume(broker),
+    ledger = `${path}.ledger`
   const taking = receive(consumer, 5)
   using sender = play(t, 'send', { path, ledger, count: 5 })
   t.strictSame(ids(await taking), ['m-0', 'm-1', 'm-2', 'm-3', 'm-4'])
@@ -165,7 +206,9 @@ t.test('an idle worker is woken by another process, and by what that one delays'
 })
 
 t.test('a process that only sends ends by itself soon after, and what it sent is there', async t => {
-  const path = folder(t), ledger = `${path}.ledger`, after: number[] = []
+  const path = folder(t),
+    ledger = `${path}.ledger`,
+    after: number[] = []
   for (let round = 0; round < 5; round++) {
     using sender = play(t, 'send', { path, ledger, count: 20, size: 5, prefix: `r${round}` })
     // It is not the channel of this test that keeps it.
@@ -193,8 +236,16 @@ t.test('process.exit() with a push under way leaves the folder whole and unlocke
 })
 
 t.test('whoever waits for the lock for too long says which process holds it', async t => {
-  const path = folder(t), lines: { readonly pid?: number }[] = []
-  const log = { debug() {}, info() {}, error() {}, warn: (facts: object) => { lines.push(facts) } }
+  const path = folder(t),
+    lines: { readonly pid?: number }[] = []
+  const log = {
+    debug() {},
+    info() {},
+    error() {},
+    warn: (facts: object) => {
+      lines.push(facts)
+    },
+  }
   await using broker = embeddedBroker({ path, log, lockTimeoutMs: 200 })
   await broker.push([envelope('a')])
   using holder = play(t, 'lock', { path, blockMs: 2_000 })

@@ -17,7 +17,14 @@ import { root } from '../root.ts'
 export const never = new AbortController().signal
 /** Longer than any test: what ends it is an event. */
 export const FOREVER = 2 ** 40
-export const envelope = (id: string, rest: Partial<Envelope> = {}): Envelope => ({ id, queue: 'q', body: Buffer.from(id), attempt: 0, priority: 1, ...rest })
+export const envelope = (id: string, rest: Partial<Envelope> = {}): Envelope => ({
+  id,
+  queue: 'q',
+  body: Buffer.from(id),
+  attempt: 0,
+  priority: 1,
+  ...rest,
+})
 export const ids = (deliveries: readonly { readonly envelope: Envelope }[]) => deliveries.map(({ envelope: { id } }) => id)
 
 /** A folder that is gone after the test. */
@@ -27,14 +34,17 @@ export function folder(t: Pick<Test, 'teardown'>): string {
   return join(path, 'folder')
 }
 
-export function consume(broker: Broker, rest: { readonly leaseMs?: number, readonly credit?: number, readonly onLost?: (tokens: readonly string[]) => void } = {}): Promise<Consumer> {
+export function consume(
+  broker: Broker,
+  rest: { readonly leaseMs?: number; readonly credit?: number; readonly onLost?: (tokens: readonly string[]) => void } = {},
+): Promise<Consumer> {
   return broker.consume({ queues: ['q'], credit: 1_000, leaseMs: 30_000, onLost() {}, ...rest })
 }
 
 /** Exactly so many, waited for. */
 export async function receive(consumer: Consumer, count: number) {
   const found: Awaited<ReturnType<Consumer['take']>>[number][] = []
-  while (found.length < count) found.push(...await consumer.take(count - found.length, { waitMs: FOREVER, signal: never }))
+  while (found.length < count) found.push(...(await consumer.take(count - found.length, { waitMs: FOREVER, signal: never })))
   return found
 }
 
@@ -67,11 +77,22 @@ export async function embeddedTarget(options: EmbeddedOptions): Promise<BrokerTa
       anchor = await anchored()
       await advance(anchor, moved)
     },
-    [Symbol.asyncDispose]: async () => { await anchor[Symbol.asyncDispose]() },
+    [Symbol.asyncDispose]: async () => {
+      await anchor[Symbol.asyncDispose]()
+    },
   }
 }
 
-export interface Part { readonly path: string, readonly ledger?: string, readonly count?: number, readonly size?: number, readonly leaseMs?: number, readonly prefix?: string, readonly blockMs?: number, readonly sync?: 'flush' | 'none' }
+export interface Part {
+  readonly path: string
+  readonly ledger?: string
+  readonly count?: number
+  readonly size?: number
+  readonly leaseMs?: number
+  readonly prefix?: string
+  readonly blockMs?: number
+  readonly sync?: 'flush' | 'none'
+}
 
 export interface Played extends Disposable {
   readonly child: ChildProcess
@@ -80,22 +101,29 @@ export interface Played extends Disposable {
   says<T = unknown>(kind: string): Promise<T>
   tell(kind: string): void
   kill(signal: NodeJS.Signals): void
-  readonly ended: Promise<{ readonly code: number | null, readonly signal: string | null }>
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
 }
 
 /** A process that plays a part of test/fixtures/embedded-process.mjs. */
 export function play(t: Pick<Test, 'teardown'>, part: string, data: Part, options: { readonly uid?: number } = {}): Played {
   const child = fork(join(root, 'test/fixtures/embedded-process.mjs'), [part, JSON.stringify(data)], {
-    execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'], ...options,
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    ...options,
     env: { ...process.env, EMBEDDED: fileURLToPath(new URL(`../../brokers/embedded/index.js`, import.meta.url)) },
   })
   const heard: { readonly kind: string }[] = []
   child.on('message', message => heard.push(message as { kind: string }))
   const ended = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as string | null }))
-  const kill = (signal: NodeJS.Signals) => { if (child.exitCode === null && child.signalCode === null) child.kill(signal) }
+  const kill = (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+  }
   t.teardown(() => kill('SIGKILL'))
   return {
-    child, pid: child.pid!, ended, kill,
+    child,
+    pid: child.pid!,
+    ended,
+    kill,
     async says(kind) {
       for (;;) {
         const at = heard.findIndex(message => message.kind === kind)
@@ -104,7 +132,9 @@ export function play(t: Pick<Test, 'teardown'>, part: string, data: Part, option
         if (over && !heard.some(message => message.kind === kind)) throw new Error(`the process ended and never said ${kind}`)
       }
     },
-    tell: kind => { child.send({ kind }) },
+    tell: kind => {
+      child.send({ kind })
+    },
     [Symbol.dispose]: () => kill('SIGKILL'),
   }
 }
@@ -112,5 +142,8 @@ export function play(t: Pick<Test, 'teardown'>, part: string, data: Part, option
 /** What a ledger says after a letter. A line that a kill cut is none. */
 export function noted(path: string, letter: string): string[] {
   const lines = readFileSync(path, 'utf8').split('\n')
-  return lines.slice(0, -1).filter(line => line.startsWith(`${letter} `)).map(line => line.split(' ')[1]!)
+  return lines
+    .slice(0, -1)
+    .filter(line => line.startsWith(`${letter} `))
+    .map(line => line.split(' ')[1]!)
 }

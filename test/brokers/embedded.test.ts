@@ -11,16 +11,18 @@ import { FOREVER, consume, embeddedTarget, envelope, folder, ids, never, receive
 
 type Tap = typeof t
 /** Each rule as a test; none may be left out. */
-const reporter = (t: Tap) => (rule: string, verdict: Verdict) => t.test(rule, async t => {
-  if (verdict.kind === 'excluded') throw new Error(`left out, for want of ${verdict.missing}`)
-  if (verdict.kind === 'failed') throw verdict.error
-  t.pass()
-})
+const reporter = (t: Tap) => (rule: string, verdict: Verdict) =>
+  t.test(rule, async t => {
+    if (verdict.kind === 'excluded') throw new Error(`left out, for want of ${verdict.missing}`)
+    if (verdict.kind === 'failed') throw verdict.error
+    t.pass()
+  })
 
-for (const sync of ['flush', 'none'] as const) t.test(`every rule of brokers, sync: ${sync}`, async t => {
-  await using target = await embeddedTarget({ path: folder(t), sync })
-  await runBrokerRules(brokerRules, target, reporter(t as Tap))
-})
+for (const sync of ['flush', 'none'] as const)
+  t.test(`every rule of brokers, sync: ${sync}`, async t => {
+    await using target = await embeddedTarget({ path: folder(t), sync })
+    await runBrokerRules(brokerRules, target, reporter(t as Tap))
+  })
 
 t.test('every rule of stores', async t => {
   const path = folder(t)
@@ -30,10 +32,13 @@ t.test('every rule of stores', async t => {
     shared: true,
     async open(namespace = 'conformance') {
       const broker = embeddedBroker({ path, namespace })
-      return { ...broker.store!, async [Symbol.asyncDispose]() {
-        await broker.store![Symbol.asyncDispose]()
-        await broker[Symbol.asyncDispose]()
-      } }
+      return {
+        ...broker.store!,
+        async [Symbol.asyncDispose]() {
+          await broker.store![Symbol.asyncDispose]()
+          await broker[Symbol.asyncDispose]()
+        },
+      }
     },
     advance: (ms: number) => advance(anchor, ms),
   }
@@ -41,7 +46,8 @@ t.test('every rule of stores', async t => {
 })
 
 t.test('there is no I/O before the first call', async t => {
-  const path = folder(t), broker = embeddedBroker({ path })
+  const path = folder(t),
+    broker = embeddedBroker({ path })
   t.notOk(existsSync(path))
   await broker[Symbol.asyncDispose]()
   t.notOk(existsSync(path), 'nor by closing it')
@@ -56,12 +62,16 @@ t.test('files are for their owner alone', async t => {
   await using broker = embeddedBroker({ path })
   await consume(broker)
   t.equal(statSync(path).mode & 0o777, 0o700)
-  for (const name of ['data.mdb', 'lock.mdb', 'ballast', join('wake', readdirSync(join(path, 'wake'))[0]!)]) t.equal(statSync(join(path, name)).mode & 0o777, 0o600, name)
+  for (const name of ['data.mdb', 'lock.mdb', 'ballast', join('wake', readdirSync(join(path, 'wake'))[0]!)])
+    t.equal(statSync(join(path, name)).mode & 0o777, 0o600, name)
 })
 
 t.test('brokers of a process on one folder share one engine, apart by namespace, and the last one closes it', async t => {
-  const path = folder(t), threads = () => process.getActiveResourcesInfo().filter(name => name === 'Worker').length
-  const before = threads(), first = embeddedBroker({ path }), second = embeddedBroker({ path, namespace: 'other' })
+  const path = folder(t),
+    threads = () => process.getActiveResourcesInfo().filter(name => name === 'Worker').length
+  const before = threads(),
+    first = embeddedBroker({ path }),
+    second = embeddedBroker({ path, namespace: 'other' })
   await Promise.all([first.push([envelope('a')]), second.push([envelope('b')])])
   t.equal((await first.inspector!.counts('q')).ready, 1)
   await first[Symbol.asyncDispose]()
@@ -74,11 +84,14 @@ t.test('brokers of a process on one folder share one engine, apart by namespace,
 })
 
 t.test('closing leaves no handle, no file of its own, and gives back what was held', async t => {
-  const path = folder(t), before = process.getActiveResourcesInfo().toSorted()
-  const broker = embeddedBroker({ path }), consumer = await consume(broker)
+  const path = folder(t),
+    before = process.getActiveResourcesInfo().toSorted()
+  const broker = embeddedBroker({ path }),
+    consumer = await consume(broker)
   await broker.push([envelope('a'), envelope('b')])
   await receive(consumer, 2)
-  const taking = consumer.take(1, { waitMs: FOREVER, signal: never }), reading = broker.store!.read([{ topic: 't' }], { waitMs: FOREVER })
+  const taking = consumer.take(1, { waitMs: FOREVER, signal: never }),
+    reading = broker.store!.read([{ topic: 't' }], { waitMs: FOREVER })
   await broker[Symbol.asyncDispose]()
   t.strictSame([await taking, await reading], [[], [[]]])
   t.strictSame(readdirSync(join(path, 'wake')), [])
@@ -89,10 +102,19 @@ t.test('closing leaves no handle, no file of its own, and gives back what was he
 })
 
 t.test('dead letters are capped by count and by age, and a warning says so', async t => {
-  const lines: object[] = [], log = { debug() {}, info() {}, error() {}, warn: (facts: object) => { lines.push(facts) } }
+  const lines: object[] = [],
+    log = {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (facts: object) => {
+        lines.push(facts)
+      },
+    }
   await using broker = embeddedBroker({ path: folder(t), log, maxDead: 2, maxDeadMs: 100_000 })
   await advance(broker, 0)
-  const consumer = await consume(broker), left = async () => ids((await broker.inspector!.list('q', 'dead')).entries)
+  const consumer = await consume(broker),
+    left = async () => ids((await broker.inspector!.list('q', 'dead')).entries)
   const bury = async (...names: readonly string[]) => {
     await broker.push(names.map(name => envelope(name)))
     await consumer.settle((await receive(consumer, names.length)).map(({ token }) => ({ token, kind: 'dead', reason: 'test' })))
@@ -108,10 +130,23 @@ t.test('dead letters are capped by count and by age, and a warning says so', asy
 })
 
 t.test('an onLost that throws is logged and harms nobody', async t => {
-  const lines: object[] = [], log = { debug() {}, info() {}, warn() {}, error: (facts: object) => { lines.push(facts) } }
+  const lines: object[] = [],
+    log = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (facts: object) => {
+        lines.push(facts)
+      },
+    }
   await using broker = embeddedBroker({ path: folder(t), log })
   await advance(broker, 0)
-  const victim = await consume(broker, { onLost() { throw new Error('a bug') } }), other = await consume(broker)
+  const victim = await consume(broker, {
+      onLost() {
+        throw new Error('a bug')
+      },
+    }),
+    other = await consume(broker)
   await broker.push([envelope('a')])
   const [held] = await receive(victim, 1)
   await crash(broker, victim)
@@ -128,7 +163,8 @@ t.test('maxBytes refuses pushes and nothing else', async t => {
   for (const one of batch.slice(0, 10)) await broker.push([one])
   const [verdict] = await broker.push([batch[10]!])
   t.match(verdict, { code: 'DISK_FULL', retryable: true, message: /maxBytes/ })
-  const consumer = await consume(broker), held = await receive(consumer, 10)
+  const consumer = await consume(broker),
+    held = await receive(consumer, 10)
   t.strictSame(new Set(await consumer.settle(held.map(({ token }) => ({ token, kind: 'done' })))), new Set(['ok']))
   t.strictSame(await broker.push([batch[11]!]), ['stored'])
 })
