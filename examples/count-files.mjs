@@ -42,7 +42,7 @@ async function main(where, broker) {
   const workers = []
   process.once('exit', () => {
     for (const { child } of workers) child.kill('SIGKILL')
-    rmSync(temporary, { recursive: true, force: true })
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 5 }) // a worker that has just been killed may still write
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130))
 
