@@ -25,8 +25,8 @@ export interface Events {
   rejected: { readonly id: string; readonly queue: string; readonly reason: string }
   /** A handler did not end within the grace after its signal was aborted. It was settled, and goes on running. */
   stuck: { readonly message: Message; readonly reason: string; readonly stuck: number }
-  /** A worker begins to stop: nothing new is started. */
-  stopping: { readonly running: number; readonly graceMs: number }
+  /** A worker begins to stop: nothing new is started. `messages` are those that it runs. */
+  stopping: { readonly running: number; readonly graceMs: number; readonly messages: readonly Message[] }
   /** Something is wrong that no caller can be told: the broker is away, a settlement failed, a middleware threw. */
   trouble: { readonly what: string; readonly error: unknown }
 }

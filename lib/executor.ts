@@ -39,6 +39,8 @@ export interface Executor {
   /** Aborts the run of one delivery; says whether there was one. */
   abort(reason: AbortReason, token: string): boolean
   abortAll(reason: AbortReason): void
+  /** What runs now. */
+  messages(): readonly Message[]
   /** Ends runs whose middleware has not moved for so long. */
   endHung(now: number, timeoutMs: number): void
 }
@@ -147,6 +149,7 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
       item?.run.abort(reason)
       return item !== undefined
     },
+    messages: () => Array.from(active.values(), ({ run }) => run.message),
     abortAll(reason) {
       for (const { run } of active.values()) run.abort(reason)
     },

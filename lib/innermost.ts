@@ -5,7 +5,7 @@
  */
 import type { Clock, Timer } from './clock.ts'
 import { UNKNOWN_ACTOR_MS, UNKNOWN_MAX_MS, UNKNOWN_MIN_MS } from './defaults.ts'
-import type { Definition } from './definition.ts'
+import type { Definition, Handler } from './definition.ts'
 import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
@@ -14,7 +14,7 @@ import type { Process } from './layers.ts'
 import type { Outcome } from './outcome.ts'
 import { shared } from './registry.ts'
 import { interrupted, type Run } from './run.ts'
-import { validate } from './schema.ts'
+import { isMismatch, validate } from './schema.ts'
 
 export interface InnermostParts {
   readonly definitions: ReadonlyMap<string, Definition>
@@ -36,22 +36,18 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
 
   const process: Process = async run => {
     const {
-      message: { actor, args },
+      message: { actor },
       deliveries,
     } = run
     if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
     if (run.reason) return interrupted(run.reason, actor)
     const definition = definitions.get(actor)
     if (!definition?.handler) return unknown(actor)
-    if (!definition.input) return execute(run, definition.handler, args)
-    try {
-      return await execute(run, definition.handler, [await validate(definition.input, args[0], actor)])
-    } catch (error) {
-      return { kind: 'dead', reason: 'schema mismatch', error }
-    }
+    return execute(run, () => handle(run, definition, definition.handler!))
   }
 
-  function execute(run: Run, handler: NonNullable<Definition['handler']>, args: readonly unknown[]): Promise<Outcome> {
+  /** @param body what may hang: given up a grace time after an abort */
+  function execute(run: Run, body: () => Promise<Outcome>): Promise<Outcome> {
     run.move(undefined)
     return new Promise(resolve => {
       let ended = false,
@@ -81,10 +77,7 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
           { ref: false },
         )
       }
-      call(run, handler, args).then(
-        result => finish({ kind: 'done', result, ...(run.followUps && { then: run.followUps }) }),
-        error => finish(failedOutcome(run, error)),
-      )
+      body().then(finish, error => finish(failedOutcome(run, error)))
     })
   }
   return {
@@ -96,8 +89,20 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
 }
 
 /** `async`: a throw of a handler that is not asynchronous is a rejection too. */
-const call = async (run: Run, handler: NonNullable<Definition['handler']>, args: readonly unknown[]): Promise<unknown> =>
-  shared.runs.run(run, handler, ...args)
+async function handle(run: Run, { input, name }: Definition, handler: Handler): Promise<Outcome> {
+  let { args } = run.message
+  if (input) {
+    try {
+      args = [await validate(input, args[0], name)]
+    } catch (error) {
+      if (isMismatch(error)) return { kind: 'dead', reason: 'schema mismatch', error }
+      throw error // the schema itself failed, e.g. one that asks a database: tried again as any failure
+    }
+    if (run.reason) return interrupted(run.reason, name)
+  }
+  const result = await shared.runs.run(run, handler, ...args)
+  return { kind: 'done', result, ...(run.followUps && { then: run.followUps }) }
+}
 
 /** A throw after an abort is put down to the abort, unless it says what it wants. */
 function failedOutcome(run: Run, error: unknown): Outcome {

@@ -31,3 +31,6 @@ function accepted(result: StandardSchemaV1.Result<unknown>, actor: string): unkn
     details: { issues },
   })
 }
+
+/** Whether it is the value that does not fit, and not the schema that failed. */
+export const isMismatch = (error: unknown): boolean => error instanceof GreenroomError && error.code === 'SCHEMA_MISMATCH'

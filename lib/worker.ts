@@ -140,7 +140,8 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     graceOver.signal.addEventListener('abort', () => executor.abortAll('shutdown'))
     taking.abort()
     wake?.()
-    if (events.watched('stopping')) events.emit('stopping', { running: slots.running, graceMs: firstGraceMs })
+    if (events.watched('stopping'))
+      events.emit('stopping', { running: slots.running, graceMs: firstGraceMs, messages: executor.messages() })
     await pumping
     giveBack(slots.all())
     stopping.force(firstGraceMs)

@@ -51,7 +51,7 @@ export function logging({ log, args }: LoggingOptions): Middleware {
       rejected: event => log.error(event, 'dead: not a message'),
       stuck: ({ message, reason, stuck }) =>
         log.warn({ ...facts(message), reason, stuck }, 'a handler goes on after its signal was aborted'),
-      stopping: event => log.info(event, 'stopping'),
+      stopping: ({ running, graceMs }) => log.info({ running, graceMs }, 'stopping'),
       trouble: ({ what, error }) => log.error({ err: failureOf(error) }, what),
     },
   })

@@ -1,6 +1,7 @@
 /** Tells opted-in handlers at once that their worker stops; the others may finish within the grace. */
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import type { Context } from '../lib/middleware.ts'
+import type { Message } from '../lib/message.ts'
 import { flag, type Option, perMessage } from '../lib/options.ts'
 
 export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
@@ -13,7 +14,7 @@ export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
 export function shutdown({
   notifyShutdown = false,
 }: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
-  const told = new Set<Pick<Context, 'abort'>>()
+  const opted = new Map<Message, Context['abort']>() // by message: another worker of this app may stop, and it is not their affair
   const options: ShutdownSpecs = { notifyShutdown: perMessage(flag(notifyShutdown)) }
   return defineMiddleware({
     name: 'shutdown',
@@ -21,16 +22,16 @@ export function shutdown({
     options,
     async process(context, next) {
       if (!context.options.notifyShutdown) return next()
-      told.add(context)
+      opted.set(context.message, context.abort)
       try {
         return await next()
       } finally {
-        told.delete(context)
+        opted.delete(context.message)
       }
     },
     on: {
-      stopping() {
-        for (const { abort } of told) abort('shutdown')
+      stopping({ messages }) {
+        for (const message of messages) opted.get(message)?.('shutdown')
       },
     },
   })
