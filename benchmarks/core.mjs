@@ -12,7 +12,11 @@ import { inFlight, measure } from './harness.mjs'
 const N = 100_000
 const URL_ARGUMENT = 'https://example.com/photos/2026/11/24/some-picture-of-a-cat.jpg'
 
-const app = greenroom({ broker: 'memory:', middleware: standard(), log: { debug() {}, info() {}, warn() {}, error: console.error } })
+const app = greenroom({
+  broker: 'memory:',
+  middleware: standard(),
+  log: { debug() {}, info() {}, warn() {}, error: console.error },
+})
 let settled = 0
 let allSettled = () => {}
 const noop = app.actor(
@@ -24,7 +28,10 @@ const noop = app.actor(
 
 const storage = new AsyncLocalStorage()
 const handler = async (_url, _width) => {}
-const layers = [1, 2, 3, 4].reduceRight(inner => async message => inner(message), message => storage.run(message, handler, ...message.args))
+const layers = [1, 2, 3, 4].reduceRight(
+  inner => async message => inner(message),
+  message => storage.run(message, handler, ...message.args),
+)
 
 /** Brackets outside strings, over the bytes: what keeps 200,000 nested arrays from JSON.parse. */
 function depthScan(body) {
@@ -42,7 +49,15 @@ function depthScan(body) {
 async function parts() {
   let done = 0
   await inFlight(N, 1_000, async i => {
-    const message = { queue_name: 'default', actor_name: 'noop', args: [URL_ARGUMENT, i], kwargs: {}, options: {}, message_id: randomUUID(), message_timestamp: Date.now() }
+    const message = {
+      queue_name: 'default',
+      actor_name: 'noop',
+      args: [URL_ARGUMENT, i],
+      kwargs: {},
+      options: {},
+      message_id: randomUUID(),
+      message_timestamp: Date.now(),
+    }
     const body = Buffer.from(JSON.stringify(message))
     depthScan(body)
     await layers(JSON.parse(body.toString()))
@@ -71,4 +86,6 @@ const medians = await measure('the core', [
   },
 ])
 await app.close()
-console.log(`\nmemory: is ${(medians.get('memory: from send to settled') / medians.get('the parts alone')).toFixed(2)} times the sum of its parts (at most 2)`)
+console.log(
+  `\nmemory: is ${(medians.get('memory: from send to settled') / medians.get('the parts alone')).toFixed(2)} times the sum of its parts (at most 2)`,
+)

@@ -45,9 +45,15 @@ function print(title, rows) {
   console.log(`${''.padEnd(width)}    µs a message   (lowest .. highest)      a second`)
   for (const { name, median, low, high } of rows) {
     const range = `(${low.toFixed(2)} .. ${high.toFixed(2)})`
-    console.log(`${name.padEnd(width)}  ${median.toFixed(2).padStart(12)}   ${range.padEnd(22)}  ${Math.round(1e6 / median).toLocaleString('en').padStart(10)}`)
+    console.log(
+      `${name.padEnd(width)}  ${median.toFixed(2).padStart(12)}   ${range.padEnd(22)}  ${Math.round(1e6 / median)
+        .toLocaleString('en')
+        .padStart(10)}`,
+    )
   }
-  if (process.argv.includes('--json')) for (const row of rows) console.log(JSON.stringify({ bench: title, ...row, node: process.version, cores: availableParallelism() }))
+  if (process.argv.includes('--json'))
+    for (const row of rows)
+      console.log(JSON.stringify({ bench: title, ...row, node: process.version, cores: availableParallelism() }))
 }
 
 /** Calls `send` n times, so many at once. */

@@ -6,7 +6,7 @@ import type { App } from '../lib/app.ts'
 import type { Broker, Inspector } from '../lib/broker.ts'
 import { GreenroomError } from '../lib/errors.ts'
 import { type Internals, internalsOf } from '../lib/internals.ts'
-import { isBroker, locateBroker } from '../lib/locate.ts'
+import { folderOf, isBroker, locateBroker } from '../lib/locate.ts'
 import { checkName } from '../lib/names.ts'
 import { redactUrl } from '../lib/redact.ts'
 import { shared } from '../lib/registry.ts'
@@ -87,11 +87,3 @@ export function checkThere(internals: Internals, io: Io, { mayMake = false }: { 
     help: `It was looked for from ${io.cwd}: start a worker or send a message first, or say where it is with --broker file:/path`,
   })
 }
-
-const folderOf = (url: string): string =>
-  decodeURIComponent(
-    url
-      .slice('file:'.length)
-      .split('?', 1)[0]!
-      .replace(/^\/\/(?=\/)/, ''),
-  )

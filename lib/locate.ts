@@ -66,8 +66,20 @@ function absolute(url: string, here: string): string {
     throw new GreenroomError('BROKER_UNKNOWN', 'file: names no folder', {
       help: "Write 'file:.greenroom' or 'file:/var/lib/app'",
     })
-  return `file:${resolve(rootOf(here), path)}${query === undefined ? '' : `?${query}`}`
+  return `${fileUrl(resolve(rootOf(here), decodeURIComponent(path)))}${query === undefined ? '' : `?${query}`}`
 }
+
+/** A `file:` URL of an absolute folder, whose name may hold anything. */
+export const fileUrl = (path: string): string => `file:${path.replace(/[%?#]/g, encodeURIComponent)}`
+
+/** The folder that a `file:` URL names. */
+export const folderOf = (url: string): string =>
+  decodeURIComponent(
+    url
+      .slice('file:'.length)
+      .split('?', 1)[0]!
+      .replace(/^\/\/(?=\/)/, ''),
+  )
 
 const CONFIGS = ['ts', 'mts', 'js', 'mjs', 'cjs'].map(ending => `greenroom.config.${ending}`)
 

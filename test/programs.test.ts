@@ -124,7 +124,7 @@ t.test('17 recursion: a crawler that sends to itself ends', async t => {
   t.strictSame(stdout.trim().split('\n'), ['https://a 3', 'https://a/x 2', 'https://a/x/x 1', 'https://a/x/x/x 0'])
 })
 
-t.test('19 own middleware: a chain of the user\'s own retries and age limit', async t => {
+t.test("19 own middleware: a chain of the user's own retries and age limit", async t => {
   const { stdout } = await node(`
     globalThis.backoffMs = attempt => 1000 * (attempt + 1)
     const { retries, ageLimit } = await import(${program('19-own-middleware.ts')})

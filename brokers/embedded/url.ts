@@ -3,6 +3,7 @@ import type { Broker, BrokerServices } from '../../lib/broker.ts'
 import { nearest } from '../../lib/did-you-mean.ts'
 import { shown } from '../../lib/duration.ts'
 import { GreenroomError, listed } from '../../lib/errors.ts'
+import { folderOf } from '../../lib/locate.ts'
 import { embeddedBroker } from './index.ts'
 
 const NUMBERS = ['maxBytes', 'lockTimeoutMs', 'maxDead', 'maxDeadMs'] as const
@@ -10,7 +11,7 @@ const KNOWN = ['sync', ...NUMBERS]
 
 /** @throws {GreenroomError} `BROKER_INVALID` for an unknown or wrong parameter */
 export function embeddedBrokerOf(url: string, services: BrokerServices): Broker {
-  const [path = '', query = ''] = url.slice('file:'.length).split('?', 2)
+  const query = url.split('?').slice(1).join('?')
   const options: Record<string, unknown> = {}
   for (const [name, value] of new URLSearchParams(query)) {
     if (!KNOWN.includes(name)) {
@@ -25,7 +26,7 @@ export function embeddedBrokerOf(url: string, services: BrokerServices): Broker 
       options[name] = Number(value)
     }
   }
-  return embeddedBroker({ ...services, ...options, path: decodeURIComponent(path.replace(/^\/\/(?=\/)/, '')) })
+  return embeddedBroker({ ...services, ...options, path: folderOf(url) })
 }
 
 const invalid = (what: string, help: string) =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { memoryBroker } from '../../brokers/memory/index.ts'
-import { environmentOf, locateBroker } from '../../lib/locate.ts'
+import { environmentOf, fileUrl, folderOf, locateBroker } from '../../lib/locate.ts'
 
 const tree = realpathSync(mkdtempSync(join(tmpdir(), 'greenroom-')))
 t.teardown(() => rmSync(tree, { recursive: true }))
@@ -90,4 +90,12 @@ t.test('an absolute file: stays, a query is kept, and one without a folder is re
   t.equal(locateBroker('file:data?sync=off', {}, tree), `file:${join(tree, 'data')}?sync=off`)
   for (const url of ['file:', 'file:?sync=off'])
     t.throws(() => locateBroker(url, {}, tree), { code: 'BROKER_UNKNOWN', message: /names no folder/ })
+})
+
+t.test('a folder may be called anything: its URL names it and nothing else', async t => {
+  for (const name of ['plain', 'a b', '100%', '50%25', 'what?', 'a#b', 'ümlaut'])
+    t.equal(folderOf(fileUrl(`/data/${name}`)), `/data/${name}`)
+  const odd = folder('100%?')
+  t.equal(folderOf(locateBroker('file:.greenroom?sync=none', {}, odd) as string), join(odd, '.greenroom'))
+  t.match(locateBroker('file:.greenroom?sync=none', {}, odd), /\?sync=none$/)
 })
