@@ -50,7 +50,7 @@ async function commonjs(esm, cjs) {
     format: 'cjs',
     platform: 'node',
     target: 'node20',
-    sourcemap: true,
+    sourcemap: false, // stacks point at dist/cjs, which reads like the source: maps would double the package
     logLevel: 'warning',
   }
   await esbuild.build({ ...options, entryPoints: code.filter(path => !asksWhereItIs(path)) })
