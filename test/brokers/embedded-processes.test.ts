@@ -75,6 +75,65 @@ t.test('workers killed under load: every id runs, and a second run has a killed 
     for (const pid of pids.slice(0, -1)) if (!killed.has(pid)) t.fail(`${id} ran twice, and nobody was killed`)
 })
 
+t.test('two processes that do everything, killed in turn: each message is in one place, and counts and index say so', async t => {
+  const path = folder(t)
+  await using broker = embeddedBroker({ path, maxDead: 50 })
+  await broker.open(['q', 'r'])
+  const start = () => play(t, 'mixed', { path, sync: 'none' })
+  const processes = [start(), start()]
+  for (let round = 0; round < 8; round++) {
+    const victim = processes[round % 2]!
+    await victim.says('warm')
+    victim.kill('SIGKILL')
+    await victim.ended
+    processes[round % 2] = start()
+  }
+  for (const each of processes) {
+    each.kill('SIGKILL')
+    await each.ended
+  }
+  // Whoever looks around puts back what they held.
+  const consumer = await consume(broker),
+    inspector = broker.inspector!
+  const moving = async () => {
+    const both = await Promise.all(['q', 'r'].map(queue => inspector.counts(queue)))
+    return both.some(({ leased, delayed }) => leased + delayed > 0)
+  }
+  while (await moving()) await new Promise(setImmediate)
+  let total = 0
+  for (const queue of ['q', 'r']) {
+    const counts = await inspector.counts(queue),
+      found = new Set<string>()
+    for (const place of ['ready', 'suspect', 'dead'] as const) {
+      const before = found.size
+      for (let cursor: string | undefined = '0.0.0'; cursor !== undefined;) {
+        const page = await inspector.list(queue, place, { limit: 1_000, ...(cursor !== '0.0.0' && { cursor }) })
+        for (const id of ids(page.entries)) found.add(id)
+        cursor = page.cursor
+      }
+      t.equal(found.size - before, counts[place], `${place} in ${queue}`)
+    }
+    total += found.size
+  }
+  await consumer[Symbol.asyncDispose]()
+  await broker[Symbol.asyncDispose]()
+  const db = open<Buffer, Buffer>({
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxDbs: 1,
+    overlappingSync: false,
+  } as never)
+  const rows = (letter: string) =>
+    [...db.getKeys({ start: Buffer.from(letter), end: Buffer.from(String.fromCharCode(letter.charCodeAt(0) + 1)) })].length
+  t.strictSame(
+    { messages: rows('M'), ids: rows('I'), leases: rows('C'), engines: rows('E') },
+    { messages: total, ids: total, leases: 0, engines: 0 },
+  )
+  await db.close()
+})
+
 t.test('a sender killed at any moment: what was acknowledged is there', async t => {
   const path = folder(t),
     ledger = `${path}.ledger`
