@@ -58,6 +58,8 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     if (!KNOWN.includes(name))
       throw invalid(`Unknown option ${shown(name)} of work()`, near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`)
   }
+  if (options.queues !== undefined && typeof options.queues !== 'object')
+    throw invalid(`queues cannot be ${shown(options.queues)}`, "Write queues: ['images'] or { images: 2 }")
   const limits =
     Array.isArray(options.queues) || options.queues === undefined
       ? undefined
@@ -77,6 +79,8 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     )
   const leaseMs = durationMs(options.lease ?? DEFAULTS.lease.value, 'lease')
   if (leaseMs < SHORTEST_LEASE_MS) throw invalid(`A lease of ${leaseMs} ms is too short`, `Give at least ${SHORTEST_LEASE_MS} ms`)
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
+    throw invalid(`signal is ${shown(options.signal)} and not an AbortSignal`, 'Give controller.signal')
   if (options.until !== undefined && options.until !== 'stopped' && options.until !== 'idle')
     throw invalid(`until cannot be ${shown(options.until)}`, "It is 'stopped' or 'idle'")
   return {

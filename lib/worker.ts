@@ -6,12 +6,13 @@
  *        -> then its signal is aborted -> settled -> stopped
  */
 import type { Consumer, Delivery } from './broker.ts'
-import { sleep, type Timer } from './clock.ts'
+import { sleep, type Timer, within } from './clock.ts'
 import { AHEAD_MAX, SWEEP_MS, TAKE_WAIT_MS, TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
 import { type Duration, durationMs } from './duration.ts'
 import type { Executor } from './executor.ts'
 import type { Live } from './live.ts'
 import type { Logger } from './log.ts'
+import { tooLate } from './pusher.ts'
 import { createSettler } from './settler.ts'
 import { createSlots } from './slots.ts'
 import type { WorkSettings } from './work-options.ts'
@@ -30,6 +31,8 @@ export interface Worker extends AsyncDisposable {
   close(options?: { readonly grace?: Duration }): Promise<void>
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** Beyond those that run and are held ahead: settlements that the broker has not confirmed yet. */
 const UNFLUSHED_MAX = 256
 
@@ -39,6 +42,9 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   const slots = createSlots(concurrency, limits)
   const taking = new AbortController(),
     lost = new Set<string>()
+  /** Aborted to end one take; and the queues that it may bring nothing of. */
+  let asking = new AbortController(),
+    full: ReadonlySet<string> = NONE
   let stopping: { force(graceMs: number): void } | undefined, wake: (() => void) | undefined, sweepTimer: Timer | undefined
 
   await broker.open(queues)
@@ -64,6 +70,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   function start(delivery: Delivery): void {
     void executor.execute(delivery).then(({ settlement, told }) => {
       slots.end(delivery.envelope.queue)
+      askAgain(delivery)
       if (lost.delete(delivery.token)) {
         told('lost')
         settler.nudge()
@@ -76,7 +83,14 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     for (let delivery = slots.next(); delivery; delivery = slots.next()) start(delivery)
   }
   function giveBack(deliveries: readonly Delivery[]): void {
-    for (const { token } of deliveries) settler.add({ token, kind: 'release', afterMs: 0 }, () => {})
+    for (const delivery of deliveries) {
+      settler.add({ token: delivery.token, kind: 'release', afterMs: 0 }, () => {})
+      askAgain(delivery)
+    }
+  }
+  /** A take that waits for other queues must not keep this one waiting, which has room again. */
+  function askAgain({ envelope: { queue } }: Delivery): void {
+    if (full.has(queue)) asking.abort()
   }
 
   /** The loop. Ends when the worker stops, or nothing is ready and `until` is 'idle'. */
@@ -91,12 +105,15 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
         continue
       }
       settler.flush()
+      if (asking.signal.aborted) asking = new AbortController()
+      full = room ? new Set(queues.filter(queue => room[queue] === 0)) : NONE
       try {
         const deliveries = await consumer.take(max, {
           waitMs: settings.until === 'idle' ? 0 : TAKE_WAIT_MS,
-          signal: taking.signal,
+          signal: asking.signal,
           ...(room && { room }),
         })
+        full = NONE
         if (trouble > 0) log.info({ broker: broker.name }, 'the broker answers again')
         trouble = 0
         const now = clock.monotonic()
@@ -139,22 +156,29 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     }
     graceOver.signal.addEventListener('abort', () => executor.abortAll('shutdown'))
     taking.abort()
+    asking.abort()
     wake?.()
     if (events.watched('stopping'))
       events.emit('stopping', { running: slots.running, graceMs: firstGraceMs, messages: executor.messages() })
-    await pumping
-    giveBack(slots.all())
     stopping.force(firstGraceMs)
+    await Promise.race([pumping, new Promise(resolve => graceOver.signal.addEventListener('abort', resolve))]) // a take may hang
+    giveBack(slots.all())
     while (slots.running > 0)
       await new Promise<void>(resolve => {
         wake = resolve
       })
-    await settler.idle()
-    isOver = true
-    for (const timer of [...timers, sweepTimer]) timer?.cancel()
-    settings.signal?.removeEventListener('abort', onSignal)
-    await consumer[Symbol.asyncDispose]()
+    try {
+      await inTime(settler.idle())
+    } finally {
+      isOver = true
+      for (const timer of [...timers, sweepTimer]) timer?.cancel()
+      settings.signal?.removeEventListener('abort', onSignal)
+      await inTime(consumer[Symbol.asyncDispose]())
+    }
   }
+  /** What the broker has not done within a lease is undone: the leases have lapsed. */
+  const inTime = <T>(promise: PromiseLike<T>) =>
+    within(Promise.resolve(promise), leaseMs, clock, () => tooLate(broker, leaseMs, 'maybe'))
 
   let closing: Promise<void> | undefined
   const close: Worker['close'] = ({ grace } = {}) => {

@@ -1,6 +1,6 @@
 /** An app on a memory broker, with its events and log lines kept; on request with a clock that only the test moves. */
 import type { Test } from 'tap'
-import { memoryBroker } from '../../brokers/memory/index.ts'
+import { type MemoryBroker, memoryBroker } from '../../brokers/memory/index.ts'
 import { type App, greenroom, standard, type Standard } from '../../index.ts'
 import type { Config } from '../../lib/app.ts'
 import type { Broker } from '../../lib/broker.ts'
@@ -9,6 +9,7 @@ import { systemId } from '../../lib/ids.ts'
 import { internalsOf } from '../../lib/internals.ts'
 import type { AnyMiddleware, FeaturesOf, SpecsOf } from '../../lib/middleware.ts'
 import { type MovingClock, movingClock } from '../../lib/moving-clock.ts'
+import { type Faults, faulty } from './faulty.ts'
 import { keepLines, recorder } from './recorder.ts'
 
 export type Options<M> = Omit<Config<M>, 'broker'> & {
@@ -52,4 +53,20 @@ export async function openMoving<const M extends readonly AnyMiddleware[] = Stan
   const { enter, ...made } = make(t, typeof options === 'function' ? options(clock) : options, clock)
   await enter()
   return { ...made, clock }
+}
+
+/** The same on a broker that can be made to fail. */
+export async function openFaulty<const M extends readonly AnyMiddleware[] = Standard>(
+  t: Test,
+  options: Omit<Options<M>, 'broker'> = {},
+) {
+  let memory!: MemoryBroker
+  let faults!: Faults
+  const opened = await openMoving(t, clock => {
+    memory = memoryBroker({ clock })
+    const { broker, ...rest } = faulty(memory)
+    faults = rest.faults
+    return { ...options, broker }
+  })
+  return { ...opened, memory, faults }
 }

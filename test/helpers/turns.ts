@@ -9,6 +9,7 @@ export async function turns(count = 20): Promise<void> {
 
 /** Moves the clock from timer to timer, as far as so much time, and lets everything happen on the way. */
 export async function pass(clock: MovingClock, ms: number): Promise<void> {
+  await turns()
   const end = clock.monotonic() + ms
   for (let next = clock.next(); next !== undefined && clock.monotonic() + next <= end; next = clock.next()) {
     clock.advance(next)

@@ -1,30 +1,17 @@
 /** What senders see when the broker is away, slow, or lies; and what opening and closing an app do to what is under way. */
 import { getEventListeners } from 'node:events'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { memoryBroker } from '../../brokers/memory/index.ts'
-import { type AnyMiddleware, greenroom, standard } from '../../index.ts'
+import { type AnyMiddleware, greenroom, standard, type Standard } from '../../index.ts'
 import { GreenroomError } from '../../lib/errors.ts'
-import { down, faulty, hangs, times } from '../helpers/faulty.ts'
-import { open, openMoving } from '../helpers/open.ts'
+import { down, hangs, times } from '../helpers/faulty.ts'
+import { open, openFaulty, openMoving, type Options } from '../helpers/open.ts'
 import { gate, turns } from '../helpers/turns.ts'
 
 const handler = async (n: number) => n
-/** An app on a faulty broker and a moving clock. */
-async function away(
-  t: Parameters<typeof openMoving>[0],
-  options: { maxPending?: number; middleware?: readonly AnyMiddleware[] } = {},
-) {
-  const fault: Partial<ReturnType<typeof faulty>> = {}
-  const made = await openMoving(t, clock => {
-    Object.assign(fault, faulty(memoryBroker({ clock })))
-    return { ...options, broker: fault.broker! }
-  })
-  return {
-    ...made,
-    faults: fault.faults!,
-    memory: fault.broker as unknown as ReturnType<typeof memoryBroker>,
-    actor: made.app.actor(handler, { name: 'a1b' }),
-  }
+async function away(t: Test, options: { readonly maxPending?: number; readonly middleware?: readonly AnyMiddleware[] } = {}) {
+  const opened = await openFaulty(t, options as Omit<Options<Standard>, 'broker'>)
+  return { ...opened, actor: opened.app.actor(handler, { name: 'a1b' }) }
 }
 /** What a promise came to, looked at when the test wants. */
 function watched(promise: Promise<unknown>): { error?: unknown; done: boolean } {
