@@ -28,20 +28,23 @@ const ROUNDS = Number(values.rounds),
   BODY = new Uint8Array(200).fill(0x61),
   never = new AbortController().signal
 /** Enough for a round of 50 ms and more at the speed that a batch of this size has. */
-const COUNT = { 1: 300, 16: 6_000, 128: 25_600, 512: 51_200 }
+const COUNT = { 1: 1_000, 16: 9_600, 128: 25_600, 512: 51_200 }
 
 for (const sync of values.sync.split(',')) {
   for (const batch of values.batch.split(',').map(Number)) {
     const runs = { push: [], work: [], barePush: [], bareWork: [] }
     const path = mkdtempSync(join(tmpdir(), 'greenroom-bench-'))
+    // Open over all rounds: a fresh thread runs cold code.
+    const broker = embeddedBroker({ path: join(path, 'ours'), sync })
     try {
       for (let round = -1; round < ROUNDS; round++) {
-        const ours = await measure(join(path, 'ours'), sync, batch),
+        const ours = await measure(broker, batch),
           bare = measureBare(join(path, `bare${round}`), sync, batch)
         if (round < 0) continue // one round to warm up
         for (const [name, perSecond] of Object.entries({ ...ours, ...bare })) runs[name].push(perSecond)
       }
     } finally {
+      await broker[Symbol.asyncDispose]()
       rmSync(path, { recursive: true })
     }
     const medians = Object.fromEntries(Object.entries(runs).map(([name, found]) => [name, spread(found)]))
@@ -66,9 +69,8 @@ function spread(found) {
 }
 
 /** Messages a second, pushed and then taken and settled, one batch after the other. */
-async function measure(path, sync, batch) {
-  const broker = embeddedBroker({ path, sync }),
-    count = COUNT[batch] ?? batch * 100
+async function measure(broker, batch) {
+  const count = COUNT[batch] ?? batch * 100
   const envelopes = n => Array.from({ length: n }, () => ({ id: randomUUID(), queue: 'q', body: BODY, attempt: 0, priority: 1 }))
   const { ready } = await broker.inspector.counts('q')
   for (let left = WAITING - ready; left > 0; left -= 10_000) await broker.push(envelopes(Math.min(left, 10_000)))
@@ -87,7 +89,7 @@ async function measure(path, sync, batch) {
     held = await taking
   }
   const work = perSecond(done, start)
-  await broker[Symbol.asyncDispose]()
+  await consumer[Symbol.asyncDispose]()
   return { push, work }
 }
 
