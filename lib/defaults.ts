@@ -35,8 +35,14 @@ export const DEFAULTS = {
   hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
 } as const satisfies Record<string, Default>
 
-/** Messages that a worker holds beyond those that run: what ran in the last 5 ms, so that a short handler never waits for a trip ... */
+/**
+ * Messages that a worker holds beyond those that run: what runs during a settle and a take, so that a short handler never waits for
+ * the broker. Looked at over at least 5 ms, as a shorter time tells nothing; a disk that flushes slowly counts up to a tenth of a second ...
+ */
 export const AHEAD_WINDOW_MS = 5
+export const AHEAD_LONGEST_MS = 100
+/** How many trips it takes to believe in a new length. */
+export const AHEAD_SMOOTHING = 8
 /** ... and no more than this, so that a burst does not hoard. */
 export const AHEAD_MAX = 256
 /** A message that was taken and could not start within so long goes back for others. */

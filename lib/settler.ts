@@ -3,6 +3,7 @@
  * a time; what ends meanwhile makes the next one (bounded by the consumer's credit). First settle, then tell who watches.
  */
 import type { Consumer, Settled, Settlement } from './broker.ts'
+import type { Clock } from './clock.ts'
 
 /** Taken when the module loads: fake timers of test runners replace the global. */
 const turnEnds = setImmediate
@@ -25,8 +26,17 @@ interface Item {
   readonly told: (settled: Settled | undefined) => void
 }
 
-/** @param turn called at the end of every turn in which something was added, after the flush */
-export function createSettler(consumer: Consumer, turn: () => void, failed: (error: unknown, count: number) => void): Settler {
+export interface SettlerParts {
+  readonly consumer: Consumer
+  readonly clock: Clock
+  /** Called at the end of every turn in which something was added, after the flush. */
+  turn(): void
+  /** How long the broker took for a batch. */
+  trip(ms: number): void
+  failed(error: unknown, count: number): void
+}
+
+export function createSettler({ consumer, clock, turn, trip, failed }: SettlerParts): Settler {
   let waiting: Item[] = [],
     underWay = 0,
     scheduled = false
@@ -54,11 +64,13 @@ export function createSettler(consumer: Consumer, turn: () => void, failed: (err
   }
   async function settle(batch: readonly Item[]): Promise<void> {
     let settled: readonly (Settled | undefined)[] = []
+    const start = clock.monotonic()
     try {
       settled = await consumer.settle(batch.map(({ settlement }) => settlement))
     } catch (error) {
       failed(error, batch.length)
     }
+    trip(clock.monotonic() - start)
     batch.forEach(({ told }, i) => told(settled[i]))
   }
   return {

@@ -1,5 +1,5 @@
 /** How many messages a worker runs and holds: pure bookkeeping, no I/O. */
-import { AHEAD_MAX, AHEAD_WINDOW_MS, HELD_MS } from './defaults.ts'
+import { AHEAD_LONGEST_MS, AHEAD_MAX, AHEAD_SMOOTHING, AHEAD_WINDOW_MS, HELD_MS } from './defaults.ts'
 import type { Delivery } from './broker.ts'
 
 export interface Slots {
@@ -13,6 +13,8 @@ export interface Slots {
   next(): Delivery | undefined
   /** A run ended. */
   end(queue: string): void
+  /** How long the broker took to answer, ms: what is held ahead must last as long. */
+  trip(ms: number): void
   /** Removes and returns held deliveries: those since before `HELD_MS`, or all. */
   overdue(now: number): readonly Delivery[]
   all(): readonly Delivery[]
@@ -25,18 +27,19 @@ export function createSlots(concurrency: number, limits: ReadonlyMap<string, num
   let running = 0,
     ahead = 0,
     ended = 0,
-    windowStart = 0
+    windowStart = 0,
+    leadMs = AHEAD_WINDOW_MS
   const runningOf = new Map<string, number>()
   const free = (queue: string) => !limits || (runningOf.get(queue) ?? 0) < (limits.get(queue) ?? concurrency)
   const count = (queue: string, by: number) => {
     if (limits) runningOf.set(queue, (runningOf.get(queue) ?? 0) + by)
   }
 
-  /** `ahead` is what ran in the last 5 ms: 0 for slow handlers, so that nothing waits behind them while others idle. */
+  /** `ahead` is what runs while the broker is asked for more: 0 for slow handlers, so that nothing waits behind them while others idle. */
   const adapt = (now: number) => {
     const elapsed = now - windowStart
-    if (elapsed < AHEAD_WINDOW_MS) return
-    ahead = Math.min(AHEAD_MAX, Math.floor((ended / elapsed) * AHEAD_WINDOW_MS))
+    if (elapsed < leadMs) return
+    ahead = Math.min(AHEAD_MAX, Math.round((ended / elapsed) * leadMs))
     ended = 0
     windowStart = now
   }
@@ -83,6 +86,11 @@ export function createSlots(concurrency: number, limits: ReadonlyMap<string, num
       running--
       ended++
       count(queue, -1)
+    },
+    trip(ms) {
+      const settleAndTake = 2 * ms
+      const smooth = leadMs + (settleAndTake - leadMs) / AHEAD_SMOOTHING
+      leadMs = Math.min(AHEAD_LONGEST_MS, Math.max(AHEAD_WINDOW_MS, smooth))
     },
     overdue: now => take(({ since }) => now - since > HELD_MS),
     all: () => take(() => true),

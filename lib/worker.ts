@@ -49,18 +49,20 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
 
   await broker.open(queues)
   const consumer: Consumer = await broker.consume({ queues, credit: concurrency + AHEAD_MAX + UNFLUSHED_MAX, leaseMs, onLost })
-  const settler = createSettler(
+  const settler = createSettler({
     consumer,
-    () => {
+    clock,
+    trip: slots.trip,
+    turn() {
       const go = wake
       wake = undefined
       go?.()
     },
-    (error, count) => {
+    failed(error, count) {
       log.error({ err: error, count }, 'settlements failed; their messages run again when the lease lapses')
       events.emit('trouble', { what: `${count} settlements failed`, error })
     },
-  )
+  })
 
   function onLost(tokens: readonly string[]): void {
     slots.forget(new Set(tokens))

@@ -1,0 +1,70 @@
+import t from 'tap'
+import type { Delivery } from '../../lib/broker.ts'
+import { createSlots, type Slots } from '../../lib/slots.ts'
+
+let made = 0
+const delivery = (queue = 'q'): Delivery => ({
+  token: `${++made}`,
+  deliveries: 1,
+  envelope: { id: `${made}`, queue, body: new Uint8Array(), attempt: 0, priority: 1 },
+})
+/** Starts and ends so many handlers, each within `everyMs`; the time it is afterwards. */
+function runMany(slots: Slots, count: number, everyMs: number, from = 0): number {
+  let now = from
+  for (let i = 0; i < count; i++) {
+    slots.hold(delivery(), now)
+    slots.next()
+    slots.end('q')
+    now += everyMs
+  }
+  return now
+}
+
+t.test('a worker holds ahead what its handlers run while the broker answers', async t => {
+  for (const [handlerMs, tripMs, ahead] of [
+    [50, 1, 0], // slow handlers hold nothing
+    [50, 10, 0],
+    [1, 1, 5], // short ones as much as runs in 5 ms
+    [1, 10, 20], // a disk that flushes for 10 ms: a settle and a take
+    [0.01, 1, 256], // never more than 256
+    [1, 10_000, 100], // a broker that hangs is no reason to hoard
+  ] as const) {
+    const slots = createSlots(1, undefined)
+    for (let i = 0; i < 100; i++) slots.trip(tripMs)
+    const now = runMany(slots, Math.ceil(200 / handlerMs), handlerMs)
+    t.equal(slots.wanted(now).max, 1 + ahead, `handlers of ${handlerMs} ms, answers after ${tripMs} ms`)
+  }
+})
+
+t.test('concurrency and the limits of queues are never exceeded, and a full queue does not hold back another', async t => {
+  const slots = createSlots(
+    3,
+    new Map([
+      ['a', 1],
+      ['b', 2],
+    ]),
+  )
+  t.match(slots.wanted(0), { max: 3, room: { a: 1, b: 2 } })
+  for (const queue of ['a', 'a', 'b', 'b', 'b']) slots.hold(delivery(queue), 0)
+  const started = [slots.next(), slots.next(), slots.next(), slots.next()].map(found => found?.envelope.queue)
+  t.strictSame(started, ['a', 'b', 'b', undefined])
+  t.match(slots.wanted(0), { max: 0, room: { a: 0, b: 0 } })
+  slots.end('b')
+  t.equal(slots.next()?.envelope.queue, 'b', 'the second of a waits for the first, b goes on')
+  t.equal(slots.running, 3)
+  t.equal(slots.held, 1)
+})
+
+t.test('what could not start for a second goes back; what lost its lease is forgotten', async t => {
+  const slots = createSlots(1, undefined)
+  const [first, second, third] = [delivery(), delivery(), delivery()]
+  slots.hold(first, 0)
+  slots.hold(second, 0)
+  slots.hold(third, 500)
+  t.equal(slots.next(), first)
+  t.strictSame(slots.overdue(1_000), [], 'a second is not over yet')
+  t.strictSame(slots.overdue(1_001), [second])
+  slots.forget(new Set([third.token]))
+  t.equal(slots.held, 0)
+  t.strictSame(slots.all(), [])
+})
