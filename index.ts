@@ -1,6 +1,7 @@
 /** The front door: what users import, which broker a URL means, and the chain an app has when it names none. */
-import { type App, type Config, createApp, type Platform } from './lib/app.ts'
+import { type App, createApp, type Platform } from './lib/app.ts'
 import type { Broker, BrokerServices } from './lib/broker.ts'
+import type { Config } from './lib/config.ts'
 import { unknownBroker } from './lib/locate.ts'
 import type { AnyMiddleware, FeaturesOf, SpecsOf } from './lib/middleware.ts'
 import { standard, type Standard } from './middleware/index.ts'
@@ -26,7 +27,8 @@ export type {
   Shape,
   State,
 } from './lib/actor-types.ts'
-export type { App, Config } from './lib/app.ts'
+export type { App } from './lib/app.ts'
+export type { Config } from './lib/config.ts'
 export type * from './lib/broker.ts'
 export type { Clock, Timer, TimerOptions } from './lib/clock.ts'
 export { current, type Current } from './lib/current.ts'

@@ -7,10 +7,9 @@ import { createActor } from './actor.ts'
 import type { Broker, BrokerServices } from './broker.ts'
 import { orderChain } from './chain.ts'
 import { systemClock } from './clock.ts'
+import { appSettings, type Config } from './config.ts'
 import { connection } from './connections.ts'
-import { DEFAULTS } from './defaults.ts'
-import { checkRecord, define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS } from './definition.ts'
-import { type Duration, durationMs, shown } from './duration.ts'
+import { define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS } from './definition.ts'
 import { jsonEncoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
@@ -18,8 +17,7 @@ import { Handle } from './handle.ts'
 import { INTERNALS, type Internals } from './internals.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { openLive, type World } from './live.ts'
-import { type BrokerConfig, isBroker, locateBroker } from './locate.ts'
-import { consoleLogger, type Logger } from './log.ts'
+import { isBroker, locateBroker } from './locate.ts'
 import type { Message } from './message.ts'
 import type { AnyMiddleware, FeaturesOf, Sending, Services, SpecsOf } from './middleware.ts'
 import { checkId, checkName } from './names.ts'
@@ -29,29 +27,9 @@ import { validate } from './schema.ts'
 import { createSender, type SenderHost, store } from './sender.ts'
 import { toSending } from './sending.ts'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Store } from './store.ts'
 import { work } from './work.ts'
 import type { WorkOptions } from './work-options.ts'
 import type { Worker } from './worker.ts'
-
-export interface Config<M> {
-  /** A URL (`file: memory: redis: amqp:`), a broker, or one by environment. @default GREENROOM_BROKER, else `file:.greenroom` outside production */
-  readonly broker?: BrokerConfig | undefined
-  /** Shared state beside a broker that has none (RabbitMQ). @default the broker's own */
-  readonly store?: Store | undefined
-  /** What keeps two environments on one server apart. @default 'greenroom' */
-  readonly namespace?: string | undefined
-  /** The whole chain. @default standard() */
-  readonly middleware?: M | undefined
-  /** pino's interface. @default warnings and errors on standard error */
-  readonly log?: Logger | undefined
-  /** How long `send()` waits for a broker that is away. @default '5s' */
-  readonly sendTimeout?: Duration | undefined
-  /** How many sends may wait for a broker that does not answer. @default 10_000 */
-  readonly maxPending?: number | undefined
-  /** The largest encoded message, in bytes. @default 1_048_576 */
-  readonly maxBytes?: number | undefined
-}
 
 export interface App<S = {}, P = never> extends AsyncDisposable {
   /**
@@ -91,21 +69,11 @@ export interface Platform {
   readonly hints: Hints
 }
 
-const KNOWN_CONFIG = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout', 'maxPending', 'maxBytes']
-
 export function createApp<const M extends readonly AnyMiddleware[]>(
   config: Config<M>,
   { connect, standard, hints }: Platform,
 ): App<SpecsOf<M>, FeaturesOf<M>> {
-  checkRecord(config, 'greenroom()')
-  for (const name of Object.keys(config))
-    if (!KNOWN_CONFIG.includes(name))
-      throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, {
-        help: `Known are ${KNOWN_CONFIG.join(', ')}`,
-      })
-  const { log = consoleLogger, maxPending = DEFAULTS.maxPending.value, maxBytes = DEFAULTS.maxBytes.value } = config
-  const namespace = checkName(config.namespace ?? 'greenroom', 'namespace')
-  const sendTimeoutMs = durationMs(config.sendTimeout ?? DEFAULTS.sendTimeout.value, 'sendTimeout')
+  const { namespace, log, sendTimeoutMs, maxPending, maxBytes } = appSettings(config)
   const chain = orderChain(config.middleware ?? standard())
   const table = optionTable(chain, RESERVED_OPTIONS),
     defaults = defaultsOf(table)

@@ -147,16 +147,24 @@ export function checkOptions(
 
 /** The file that called `actor()`: the first frame outside this library. */
 function callerFile(): string {
-  const frames = (new Error().stack ?? '').split('\n').slice(1)
-  const outside =
-    frames.find(
-      frame =>
-        !frame.includes('/lib/definition.') &&
-        !frame.includes('/lib/app.') &&
-        !/[\\/]greenroom[\\/]dist[\\/]/.test(frame) &&
-        !/[\\/]index\.[cm]?[jt]s:/.test(frame),
-    ) ??
-    frames.at(-1) ??
-    ''
-  return /\(?((?:file:\/\/)?[^()\s]+):\d+:\d+\)?$/.exec(outside)?.[1] ?? 'unknown file'
+  return files().find(file => !OWN.test(file)) ?? 'unknown file'
+}
+
+/** The files of the stack, innermost first; without the query that a hot reload adds, so that the same place stays the same. */
+function files(): readonly string[] {
+  const { stack } = new Error() as { stack?: unknown } // a user's prepareStackTrace may make anything of it
+  const frames = typeof stack === 'string' ? stack.split('\n').slice(1) : []
+  return frames.flatMap(frame => {
+    const place = frame.trim().replace(/^at (?:async )?/, '')
+    const inner = place.endsWith(')') ? place.slice(place.indexOf(' (') + 2, -1) : place
+    return /^(.+?)(?:\?[^/]*)?:\d+:\d+$/.exec(inner)?.[1] ?? []
+  })
+}
+
+/** This library's own files, wherever they are. In a bundle everything is one file, and that is the user's. */
+const OWN = ownFiles(files()[0] ?? '')
+function ownFiles(here: string): RegExp {
+  const [, root] = /^(.*[\\/])lib[\\/]definition\.[cm]?[jt]s$/.exec(here) ?? []
+  if (root === undefined) return /^node:/
+  return new RegExp(`^(?:node:|${root.replace(/[^A-Za-z0-9]/g, '\\$&')}(?:lib|middleware|brokers|cli|index|testing)\\b)`)
 }

@@ -28,11 +28,29 @@ export const consoleLogger: Logger = {
 
 function line(level: string, facts: object | string, text = ''): string {
   if (typeof facts === 'string') return oneLine(`greenroom ${level}: ${facts}`)
-  const shown = Object.entries(facts).map(
-    ([key, value]) =>
-      `${key}=${value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
+  const shown = Object.entries(facts).map(([key, value]) => `${key}=${picture(value)}`)
   return oneLine(`greenroom ${level}: ${[text, ...shown].filter(Boolean).join(' ')}`)
+}
+
+/** Facts may hold what was thrown: anything. */
+function picture(value: unknown): string {
+  try {
+    return value instanceof Error ? value.message : typeof value === 'string' ? value : (JSON.stringify(value) ?? typeof value)
+  } catch {
+    return 'something that cannot be shown'
+  }
+}
+
+/** A logger that never throws: what a line is about must happen all the same. Its own trouble is told on the console. */
+export function guarded(log: Logger): Logger {
+  const at = (level: keyof Logger) => (facts: object | string, text?: string) => {
+    try {
+      log[level](facts as object, text)
+    } catch (error) {
+      consoleLogger.error({ err: error }, `the logger threw; it was given: ${typeof facts === 'string' ? facts : (text ?? '')}`)
+    }
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 /** A logger that adds the same facts to every line. */

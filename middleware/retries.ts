@@ -2,8 +2,7 @@
 import { backoffMs, DEFAULT_MAX_BACKOFF_MS, DEFAULT_MAX_RETRIES, DEFAULT_MIN_BACKOFF_MS } from '../lib/backoff.ts'
 import { type Target, targetOf } from '../lib/definition.ts'
 import type { Accepts } from '../lib/actor-types.ts'
-import type { Duration } from '../lib/duration.ts'
-import { shown } from '../lib/duration.ts'
+import { type Duration, durationMs, shown } from '../lib/duration.ts'
 import { GreenroomError } from '../lib/errors.ts'
 import { type Failure, failureOf, isGiveUp, retryAfterOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
@@ -53,8 +52,8 @@ export function retries({
 }: RetriesDefaults = {}): Middleware<RetriesSpecs> {
   const options: RetriesSpecs = {
     maxRetries: perMessage(count(count(0, { max: MOST_RETRIES }).parse(maxRetries, 'maxRetries'), { max: MOST_RETRIES })),
-    minBackoff: perMessage(duration(minBackoff)),
-    maxBackoff: perMessage(duration(maxBackoff)),
+    minBackoff: perMessage(duration(durationMs(minBackoff, 'minBackoff'))),
+    maxBackoff: perMessage(duration(durationMs(maxBackoff, 'maxBackoff'))),
     throws: custom<readonly ErrorClass[]>({ default: [], parse: parseClasses }),
     retryWhen: custom<RetryWhen, RetryWhen | undefined>({ default: undefined, parse: parseRetryWhen }),
     onExhausted: custom<OnExhausted, Target | undefined>({ default: undefined, parse: parseTarget }),

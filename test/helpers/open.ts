@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import { type MemoryBroker, memoryBroker } from '../../brokers/memory/index.ts'
 import { type App, greenroom, standard, type Standard } from '../../index.ts'
-import type { Config } from '../../lib/app.ts'
+import type { Config } from '../../lib/config.ts'
 import type { Broker } from '../../lib/broker.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { systemId } from '../../lib/ids.ts'

@@ -1,0 +1,73 @@
+/** What `greenroom()` is given, checked and parsed once. */
+import { DEFAULTS } from './defaults.ts'
+import { checkRecord } from './definition.ts'
+import { nearest } from './did-you-mean.ts'
+import { type Duration, durationMs, shown } from './duration.ts'
+import { GreenroomError } from './errors.ts'
+import type { BrokerConfig } from './locate.ts'
+import { consoleLogger, guarded, type Logger } from './log.ts'
+import { checkName } from './names.ts'
+import type { Store } from './store.ts'
+
+export interface Config<M> {
+  /** A URL (`file: memory: redis: amqp:`), a broker, or one by environment. @default GREENROOM_BROKER, else `file:.greenroom` outside production */
+  readonly broker?: BrokerConfig | undefined
+  /** Shared state beside a broker that has none (RabbitMQ). @default the broker's own */
+  readonly store?: Store | undefined
+  /** What keeps two environments on one server apart. @default 'greenroom' */
+  readonly namespace?: string | undefined
+  /** The whole chain. @default standard() */
+  readonly middleware?: M | undefined
+  /** pino's interface. @default warnings and errors on standard error */
+  readonly log?: Logger | undefined
+  /** How long `send()` waits for a broker that is away. @default '5s' */
+  readonly sendTimeout?: Duration | undefined
+  /** How many sends may wait for a broker that does not answer. @default 10_000 */
+  readonly maxPending?: number | undefined
+  /** The largest encoded message, in bytes. @default 1_048_576 */
+  readonly maxBytes?: number | undefined
+}
+
+export interface AppSettings {
+  readonly namespace: string
+  readonly log: Logger
+  readonly sendTimeoutMs: number
+  readonly maxPending: number
+  readonly maxBytes: number
+}
+
+const KNOWN = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout', 'maxPending', 'maxBytes']
+
+/** @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
+export function appSettings(config: Config<unknown>): AppSettings {
+  checkRecord(config, 'greenroom()')
+  for (const name of Object.keys(config)) {
+    if (KNOWN.includes(name)) continue
+    const near = nearest(name, KNOWN)
+    throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, {
+      help: near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`,
+    })
+  }
+  return {
+    namespace: checkName(config.namespace ?? 'greenroom', 'namespace'),
+    log: config.log === undefined ? consoleLogger : guarded(checkLogger(config.log)),
+    sendTimeoutMs: durationMs(config.sendTimeout ?? DEFAULTS.sendTimeout.value, 'sendTimeout'),
+    maxPending: whole(config.maxPending ?? DEFAULTS.maxPending.value, 'maxPending'),
+    maxBytes: whole(config.maxBytes ?? DEFAULTS.maxBytes.value, 'maxBytes'),
+  }
+}
+
+function whole(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number
+  throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: 'It is a whole number from 1' })
+}
+
+function checkLogger(log: unknown): Logger {
+  const missing = ['debug', 'info', 'warn', 'error'].filter(
+    level => typeof (log as Record<string, unknown> | null)?.[level] !== 'function',
+  )
+  if (missing.length === 0) return log as Logger
+  throw new GreenroomError('OPTION_INVALID', `log has no ${missing.join(', ')}`, {
+    help: 'Give pino(), console, or anything with these methods',
+  })
+}
