@@ -6,7 +6,7 @@ import { OK } from './exchange.ts'
 import { brokerClosed } from './failures.ts'
 import { MOST } from './limits.ts'
 import type { PushedBatch, Special } from './protocol.ts'
-import { refusal } from './refusal.ts'
+import { refusal } from '../../lib/refusal.ts'
 import { packPush, unpackDeliveries } from './wire.ts'
 
 /** For tests: the engine's number of a consumer. */

@@ -17,7 +17,7 @@ import { brokerClosed } from './failures.ts'
 import { embeddedInspector } from './inspector.ts'
 import { MOST, MOST_BYTES } from './limits.ts'
 import { recordBytes } from './record.ts'
-import { refusal } from './refusal.ts'
+import { refusal } from '../../lib/refusal.ts'
 import { embeddedStore } from './store.ts'
 import { packPush } from './wire.ts'
 

@@ -2,7 +2,7 @@
 import type { Inspector } from '../../lib/broker.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Engine } from './client.ts'
-import { isDue } from './refusal.ts'
+import { isDue } from '../../lib/refusal.ts'
 
 export function embeddedInspector(engine: () => Engine, namespace: string): Inspector {
   return {

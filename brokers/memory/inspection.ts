@@ -3,7 +3,7 @@ import type { Counts, Entry, Inspector, ListOptions, Page, Place } from '../../l
 import { GreenroomError } from '../../lib/errors.ts'
 import { before } from './heap.ts'
 import type { List } from './list.ts'
-import { isDue } from './refusal.ts'
+import { isDue } from '../../lib/refusal.ts'
 import { dueAt, forget, queueOf, toTail, trimDead, unlink, until } from './state.ts'
 import type { Kept, Queue, State } from './state.ts'
 

@@ -10,7 +10,7 @@
 import type { ConsumeOptions, Delivery, Envelope, Pushed, Settled, Settlement, TakeOptions } from '../../lib/broker.ts'
 import { inspection } from './inspection.ts'
 import type { Inspection } from './inspection.ts'
-import { refusal } from './refusal.ts'
+import { refusal } from '../../lib/refusal.ts'
 import { bury, dueAt, emptyState, forget, promoteDue, queueOf, toHead, toTail, until } from './state.ts'
 import type { DeadLimits, Holder, Kept, Queue } from './state.ts'
 

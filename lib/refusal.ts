@@ -1,9 +1,9 @@
-/** Why an envelope cannot be stored, one verdict each, so that a bad message of a batch refuses only itself. */
-import type { Envelope } from '../../lib/broker.ts'
-import { shown } from '../../lib/duration.ts'
-import { GreenroomError } from '../../lib/errors.ts'
-import type { Due } from '../../lib/message.ts'
-import { isId, isName } from '../../lib/names.ts'
+/** Why an envelope cannot be stored: for brokers, one verdict a message, so that a bad one of a batch refuses only itself. */
+import type { Envelope } from './broker.ts'
+import { shown } from './duration.ts'
+import { GreenroomError } from './errors.ts'
+import type { Due } from './message.ts'
+import { isId, isName } from './names.ts'
 
 /** The error to answer with; undefined for a good envelope. */
 export function refusal({ id, queue, body, attempt, priority, due, onceMs }: Envelope): GreenroomError | undefined {
