@@ -2,7 +2,7 @@
 import { SUSPECT_FROM } from '../../lib/broker.ts'
 import type { Broker, Consumer, ConsumeOptions, Envelope } from '../../lib/broker.ts'
 import type { Band } from '../../lib/message.ts'
-import { refusal } from '../../brokers/memory/refusal.ts'
+import { refusal } from '../../lib/refusal.ts'
 import { disguise, inspecting, key, LOOK, memory, pushing, settling } from './mutants-disguise.ts'
 import type { Mutant } from './mutants-disguise.ts'
 
