@@ -32,12 +32,17 @@ export const systemClock: Clock = {
   after(ms, fn, { ref = true } = {}) {
     const due = performance.now() + ms
     let timer: NodeJS.Timeout
-    const arm = () => {
-      const left = Math.ceil(due - performance.now())
-      timer = setTimeout(left > LONGEST_TIMER_MS ? arm : fn, Math.min(Math.max(0, left), LONGEST_TIMER_MS))
+    const arm = (left: number) => {
+      timer = setTimeout(fire, Math.min(Math.ceil(left), LONGEST_TIMER_MS))
       if (!ref) timer.unref()
     }
-    arm()
+    /** Node counts from the beginning of the turn of its loop in which a timer is set, so it may fire early. */
+    const fire = () => {
+      const left = due - performance.now()
+      if (left > 0) arm(left)
+      else fn()
+    }
+    arm(Math.max(0, ms))
     return { cancel: () => clearTimeout(timer) }
   },
 }

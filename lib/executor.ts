@@ -8,7 +8,7 @@ import type { Definition } from './definition.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { failureOf } from './failure.ts'
-import { misuse, type Process } from './layers.ts'
+import { type Frame, inCharge, misuse, type Process } from './layers.ts'
 import type { Live } from './live.ts'
 import type { Message } from './message.ts'
 import type { AbortReason, Sending } from './middleware.ts'
@@ -35,7 +35,8 @@ export interface Executed {
 }
 
 export interface Executor {
-  execute(delivery: Delivery): Promise<Executed>
+  /** Runs a delivery; `done` is called exactly once, never before `execute` returned unless the body cannot be decoded. */
+  execute(delivery: Delivery, done: (executed: Executed) => void): void
   /** Aborts the run of one delivery; says whether there was one. */
   abort(reason: AbortReason, token: string): boolean
   abortAll(reason: AbortReason): void
@@ -51,10 +52,14 @@ const bugOf = (outcome: Outcome): GreenroomError | undefined =>
     ? outcome.error
     : undefined
 
+const NONE: readonly Envelope[] = []
+
 interface Active {
   readonly run: Run
   readonly finish: (outcome: Outcome) => void
-  moves: number
+  /** Whose code ran at the last look, whether before or after its `next()`, and since when. */
+  seen: Frame | undefined
+  after: boolean
   since: number
 }
 
@@ -62,52 +67,56 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
   const { events, services, clock, broker } = live
   const active = new Map<string, Active>()
 
-  async function execute(delivery: Delivery): Promise<Executed> {
-    const { envelope, token, deliveries } = delivery
+  function execute({ envelope, token, deliveries }: Delivery, done: (executed: Executed) => void): void {
     let run: Run
     try {
       run = toRun(envelope, deliveries)
     } catch (error) {
-      const reason =
-        error instanceof GreenroomError && error.code === 'BODY_UNDECODABLE'
-          ? `undecodable: ${String(error.details?.['reason'])}`
-          : `invalid options: ${failureOf(error).message}`
-      return {
-        settlement: settlementOf(token, { kind: 'dead', reason, error }, []),
-        told: () => events.emit('rejected', { id: envelope.id, queue: envelope.queue, reason }),
-      }
+      return done(undecodable(envelope, token, error))
     }
     if (events.watched('started')) events.emit('started', { message: run.message, attempt: run.attempt, deliveries })
     const start = clock.monotonic()
-    let outcome = await runOnce(token, run),
-      then: readonly Envelope[] = []
+    const finish = (outcome: Outcome) => {
+      if (active.delete(token)) conclude(run, token, outcome, start, done)
+    }
+    active.set(token, { run, finish, seen: undefined, after: false, since: 0 })
+    void process(run).then(finish)
+  }
+
+  function undecodable(envelope: Envelope, token: string, error: unknown): Executed {
+    const reason =
+      error instanceof GreenroomError && error.code === 'BODY_UNDECODABLE'
+        ? `undecodable: ${String(error.details?.['reason'])}`
+        : `invalid options: ${failureOf(error).message}`
+    return {
+      settlement: settlementOf(token, { kind: 'dead', reason, error }, []),
+      told: () => events.emit('rejected', { id: envelope.id, queue: envelope.queue, reason }),
+    }
+  }
+
+  /** From what the chain made of a run to its settlement. Waits only for follow-ups that must pass the send chain. */
+  function conclude(run: Run, token: string, made: Outcome, start: number, done: (executed: Executed) => void): void {
+    let outcome = made
     const bug = bugOf(outcome)
     if (bug) {
       events.emit('trouble', { what: bug.message, error: bug })
       run.log.error({ err: bug }, 'a middleware failed')
       if (outcome.kind === 'failed') outcome = rescue(bug, run)
     }
-    if ((outcome.kind === 'done' || outcome.kind === 'dead') && outcome.then && outcome.then.length > 0) {
-      try {
-        then = await followUps(run.message, outcome.then)
-      } catch (error) {
-        outcome = rescue(error, run)
-      }
-    }
-    const settled = outcome
-    return {
-      settlement: settlementOf(token, outcome, then),
-      told(answer) {
-        if (answer && events.watched('settled'))
-          events.emit('settled', {
-            message: run.message,
-            outcome: settled,
-            attempt: run.attempt,
-            ms: clock.monotonic() - start,
-            settled: answer,
-          })
-      },
-    }
+    const end = (outcome: Outcome, then: readonly Envelope[]) =>
+      done({
+        settlement: settlementOf(token, outcome, then),
+        told(settled) {
+          if (!settled || !events.watched('settled')) return
+          events.emit('settled', { message: run.message, outcome, attempt: run.attempt, ms: clock.monotonic() - start, settled })
+        },
+      })
+    const follow = outcome.kind === 'done' || outcome.kind === 'dead' ? outcome.then : undefined
+    if (!follow || follow.length === 0) return end(outcome, NONE)
+    followUps(run.message, follow).then(
+      then => end(outcome, then),
+      error => end(rescue(error, run), NONE),
+    )
   }
 
   const rescue = (error: unknown, run: Run) => rescued(error, run.attempt, run.options['maxRetries'], live.random)
@@ -119,17 +128,6 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
       body.id === envelope.id && body.queue === envelope.queue ? body : { ...body, id: envelope.id, queue: envelope.queue }
     const options = resolve(table, definitions.get(message.actor)?.options ?? defaults, message.options, 'message')
     return new Run(message, envelope.attempt, deliveries, options, services)
-  }
-
-  function runOnce(token: string, run: Run): Promise<Outcome> {
-    return new Promise(resolve => {
-      const finish = (outcome: Outcome) => {
-        active.delete(token)
-        resolve(outcome)
-      }
-      active.set(token, { run, finish, moves: -1, since: 0 })
-      void process(run).then(finish)
-    })
   }
 
   /** Follow-ups as envelopes, through the send chain, before the settlement is queued. Throws when one cannot be sent. */
@@ -155,16 +153,19 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
     },
     endHung(now, timeoutMs) {
       for (const item of active.values()) {
-        const { run, finish, moves, since } = item
-        if (run.at === undefined || run.moves !== moves) {
-          item.moves = run.moves
-          item.since = now
-        } else if (now - since > timeoutMs) {
+        const { run, finish } = item,
+          frame = inCharge(run.frame!),
+          after = frame.inner !== undefined
+        if (frame.name === undefined || frame !== item.seen || after !== item.after) {
+          Object.assign(item, { seen: frame, after, since: now })
+        } else if (now - item.since > timeoutMs) {
           run.abort('lease lost') // whatever still runs below is no longer waited for
-          finish({
-            kind: 'failed',
-            error: misuse(run.at, `did not go on for ${timeoutMs} ms around a run`, 'Give its own I/O a shorter deadline'),
-          })
+          const error = misuse(
+            frame.name,
+            `did not go on for ${timeoutMs} ms around a run`,
+            'Give its own I/O a shorter deadline',
+          )
+          finish({ kind: 'failed', error })
         }
       }
     },

@@ -5,12 +5,12 @@
  */
 import type { Clock, Timer } from './clock.ts'
 import { UNKNOWN_ACTOR_MS, UNKNOWN_MAX_MS, UNKNOWN_MIN_MS } from './defaults.ts'
-import type { Definition, Handler } from './definition.ts'
+import type { Definition } from './definition.ts'
 import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { isGiveUp, retryAfterOf } from './failure.ts'
-import type { Process } from './layers.ts'
+import { type Frame, newFrame, type Process } from './layers.ts'
 import type { Outcome } from './outcome.ts'
 import { shared } from './registry.ts'
 import { interrupted, type Run } from './run.ts'
@@ -34,27 +34,31 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   const unknown = unknownActors(clock)
   let stuck = 0
 
-  const process: Process = async run => {
-    const {
-      message: { actor },
-      deliveries,
-    } = run
-    if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
-    if (run.reason) return interrupted(run.reason, actor)
-    const definition = definitions.get(actor)
-    if (!definition?.handler) return unknown(actor)
-    return execute(run, () => handle(run, definition, definition.handler!))
+  const process: Process = run => {
+    const frame = (run.frame = newFrame(undefined))
+    const refused = refusal(run)
+    if (refused) {
+      frame.settled = true
+      return Promise.resolve(refused)
+    }
+    return execute(run, frame, definitions.get(run.message.actor)!)
   }
 
-  /** @param body what may hang: given up a grace time after an abort */
-  function execute(run: Run, body: () => Promise<Outcome>): Promise<Outcome> {
-    run.move(undefined)
+  /** Why a message does not run here at all. */
+  function refusal({ message: { actor }, deliveries, reason }: Run): Outcome | undefined {
+    if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
+    if (reason) return interrupted(reason, actor)
+    return definitions.get(actor)?.handler ? undefined : unknown(actor)
+  }
+
+  /** Runs the handler, and gives it up a grace time after an abort. */
+  function execute(run: Run, frame: Frame, definition: Definition): Promise<Outcome> {
     return new Promise(resolve => {
       let ended = false,
         left = false,
         grace: Timer | undefined
       const finish = (outcome: Outcome) => {
-        ended = true
+        ended = frame.settled = true
         run.onAbort = undefined
         grace?.cancel()
         if (left) stuck--
@@ -65,7 +69,7 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
           abortGraceMs,
           () => {
             if (ended) return
-            left = true
+            left = frame.settled = true
             stuck++
             if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
             run.log.warn(
@@ -77,7 +81,16 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
           { ref: false },
         )
       }
-      body().then(finish, error => finish(failedOutcome(run, error)))
+      const failed = (error: unknown) => finish(failedOutcome(run, error))
+      try {
+        const ran = definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
+        if (ran instanceof Promise) ran.then(result => finish(doneOutcome(run, result)), failed)
+        else if (typeof ran === 'object' && ran !== null)
+          Promise.resolve(ran).then(result => finish(doneOutcome(run, result)), failed)
+        else finish(doneOutcome(run, ran))
+      } catch (error) {
+        failed(error)
+      }
     })
   }
   return {
@@ -88,20 +101,30 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   }
 }
 
-/** `async`: a throw of a handler that is not asynchronous is a rejection too. */
-async function handle(run: Run, { input, name }: Definition, handler: Handler): Promise<Outcome> {
-  let { args } = run.message
-  if (input) {
-    try {
-      args = [await validate(input, args[0], name)]
-    } catch (error) {
-      if (isMismatch(error)) return { kind: 'dead', reason: 'schema mismatch', error }
-      throw error // the schema itself failed, e.g. one that asks a database: tried again as any failure
-    }
-    if (run.reason) return interrupted(run.reason, name)
+/** What a schema makes of the argument, given to the handler. An outcome where there is nothing to run. */
+async function validated(run: Run, { input, name, handler }: Definition): Promise<unknown> {
+  let value: unknown
+  try {
+    value = await validate(input!, run.message.args[0], name)
+  } catch (error) {
+    if (isMismatch(error)) return new Refused({ kind: 'dead', reason: 'schema mismatch', error })
+    throw error // the schema itself failed, e.g. one that asks a database: tried again as any failure
   }
-  const result = await shared.runs.run(run, handler, ...args)
-  return { kind: 'done', result, ...(run.followUps && { then: run.followUps }) }
+  if (run.reason) return new Refused(interrupted(run.reason, name))
+  return shared.runs.run(run, handler!, value)
+}
+
+/** An outcome in the place of a result. */
+class Refused {
+  readonly outcome: Outcome
+  constructor(outcome: Outcome) {
+    this.outcome = outcome
+  }
+}
+
+function doneOutcome({ followUps }: Run, result: unknown): Outcome {
+  if (result instanceof Refused) return result.outcome
+  return followUps ? { kind: 'done', result, then: followUps } : { kind: 'done', result }
 }
 
 /** A throw after an abort is put down to the abort, unless it says what it wants. */

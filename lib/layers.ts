@@ -9,8 +9,32 @@ import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
 import { rescued } from './settlement.ts'
 
-/** Runs a message; never rejects. */
+/** Runs a message; never rejects. Leaves in `run.frame` the frame of whoever made the promise. */
 export type Process = (run: Run) => Promise<Outcome>
+
+/** One layer of one run: what it has done, and what it waits for. */
+export interface Frame {
+  /** The middleware; undefined for the handler. */
+  readonly name: string | undefined
+  /** What its `next()` began. */
+  inner: Frame | undefined
+  state: State
+  settled: boolean
+}
+type State = typeof IDLE | typeof RUNNING | typeof MISUSED | typeof OVER
+const IDLE = 0,
+  RUNNING = 1,
+  MISUSED = 2,
+  OVER = 3
+
+export const newFrame = (name: string | undefined): Frame => ({ name, inner: undefined, state: IDLE, settled: false })
+
+/** Whose code runs now, from the outermost frame inwards. */
+export function inCharge(outermost: Frame): Frame {
+  let frame = outermost
+  while (frame.inner && !frame.inner.settled) frame = frame.inner
+  return frame
+}
 
 export function composeProcess(chain: readonly AnyMiddleware[], innermost: Process): Process {
   const retries = chain.findIndex(({ name }) => name === 'retries')
@@ -20,63 +44,73 @@ export function composeProcess(chain: readonly AnyMiddleware[], innermost: Proce
   )
 }
 
-const IDLE = 0,
-  RUNNING = 1,
-  SETTLED = 2,
-  MISUSED = 3,
-  OVER = 4
-
-/** @param retried whether retries further out make something of what fails here; where none do, the bug costs an attempt at once */
+/**
+ * A middleware that only passes the call on (it returns what `next()` gave, without `async`) costs nothing: there is nothing of its
+ * own left to check. Promises are what a message costs most, so only the others get one more.
+ * @param retried whether retries further out make something of what fails here; where none do, the bug costs an attempt at once
+ */
 function layer(middleware: AnyMiddleware, inner: Process, retried: boolean): Process {
   const { name } = middleware
-  const failed = (error: unknown, run: Run): Outcome =>
-    retried ? { kind: 'failed', error } : rescued(error, run.attempt, run.options['maxRetries'], run.random)
-  return async run => {
-    let state: number = IDLE,
-      below: Promise<Outcome> | undefined
+  return run => {
+    const frame = newFrame(name)
+    let below: Promise<Outcome> | undefined
     const next: Next = () => {
-      if (state !== IDLE) {
-        if (state !== OVER) state = MISUSED
-        return refusal(name, state)
+      if (frame.state !== IDLE) {
+        if (frame.state !== OVER) frame.state = MISUSED
+        return refusal(name, frame.state)
       }
-      state = RUNNING
+      frame.state = RUNNING
+      const outermost = run.frame
       below = inner(run)
-      return below.then(outcome => {
-        if (state === RUNNING) state = SETTLED
-        run.move(name)
-        return outcome
-      })
+      frame.inner = run.frame
+      run.frame = outermost // where next() is called after a wait, the chain has long been entered
+      return below
     }
-    run.move(name)
-    let outcome: Outcome
+    let answer: Promise<Outcome>
     try {
-      outcome = await middleware.process!(run, next)
+      answer = middleware.process!(run, next)
     } catch (error) {
-      await below
-      state = OVER
-      return failed(
-        error instanceof GreenroomError && error.code === 'MIDDLEWARE_FAILED'
-          ? error
-          : misuse(name, 'threw', 'Fix it; the message is tried again', error),
-        run,
-      )
+      answer = Promise.reject<Outcome>(error)
     }
-    const was = state
-    if (was === RUNNING || was === MISUSED) await below // the handler must not go on behind a settled message
-    state = OVER
-    if (was === RUNNING) return failed(misuse(name, 'returned before next() had settled', 'Await next()'), run)
-    if (was === MISUSED) return failed(misuse(name, 'called next() twice', 'Call it once'), run)
-    return isOutcome(outcome)
-      ? outcome
-      : failed(
-          misuse(
-            name,
-            `returned ${shown(outcome)} instead of an outcome`,
-            "Return what next() gave, or an outcome: { kind: 'done' } …, with times from 0 to 365d",
-          ),
-          run,
-        )
+    if (answer === below && frame.state === RUNNING) {
+      frame.state = OVER
+      run.frame = frame.inner
+      return answer
+    }
+    run.frame = frame
+    return checked(run, frame, answer, () => below, retried)
   }
+}
+
+async function checked(
+  run: Run,
+  frame: Frame,
+  answer: Promise<Outcome>,
+  below: () => Promise<Outcome> | undefined,
+  retried: boolean,
+): Promise<Outcome> {
+  const name = frame.name!
+  let outcome: Outcome, wrong: GreenroomError | undefined
+  try {
+    outcome = await answer
+    if (frame.state === MISUSED) wrong = misuse(name, 'called next() twice', 'Call it once')
+    else if (frame.state === RUNNING && !frame.inner!.settled)
+      wrong = misuse(name, 'returned before next() had settled', 'Await next()')
+    else if (!isOutcome(outcome))
+      wrong = misuse(
+        name,
+        `returned ${shown(outcome)} instead of an outcome`,
+        "Return what next() gave, or an outcome: { kind: 'done' } …, with times from 0 to 365d",
+      )
+  } catch (error) {
+    const known = error instanceof GreenroomError && error.code === 'MIDDLEWARE_FAILED'
+    wrong = known ? error : misuse(name, 'threw', 'Fix it; the message is tried again', error)
+  }
+  if (wrong) await below() // the handler must not go on behind a settled message
+  frame.state = OVER
+  frame.settled = true
+  if (!wrong) return outcome!
+  return retried ? { kind: 'failed', error: wrong } : rescued(wrong, run.attempt, run.options['maxRetries'], run.random)
 }
 
 /** What a call of next() that must not be answers. It is caught here too: nobody may wait for it, and the layer tells of it. */

@@ -3,6 +3,7 @@
  * allocation, with everything dear (signal, bound logger) made only when it is read.
  */
 import { GreenroomError } from './errors.ts'
+import type { Frame } from './layers.ts'
 import { bound, type Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { AbortReason, AnyContext, Services } from './middleware.ts'
@@ -36,10 +37,8 @@ export class Run implements AnyContext {
   readonly deliveries: number
   /** Why it was asked to end, once it was. */
   reason: AbortReason | undefined
-  /** The middleware whose own code runs now; undefined while the handler does. For finding one that hangs. */
-  at: string | undefined
-  /** Counts every change of `at`. */
-  moves = 0
+  /** The frame of the layer that made the last promise: the outermost one, once the chain has been entered. */
+  frame: Frame | undefined
   /** Messages to be stored if this run succeeds. */
   followUps: Message[] | undefined
   /** Set by the innermost layer while a handler runs. */
@@ -91,10 +90,6 @@ export class Run implements AnyContext {
       this.#controller?.abort(this.#error(reason))
       this.onAbort?.(reason)
     }
-  }
-  move(at: string | undefined): void {
-    this.at = at
-    this.moves++
   }
   #error(reason: AbortReason) {
     return ABORTS[reason](this.message.actor)

@@ -10,7 +10,7 @@ import { checkId } from './names.ts'
 import type { Verdict } from './pusher.ts'
 import { shared } from './registry.ts'
 import { validate } from './schema.ts'
-import { dueOf, plainMessage, type Settings, withOptions } from './sending.ts'
+import { dueIn, plainMessage, type Settings, withOptions } from './sending.ts'
 import type { OptionTable } from './options.ts'
 
 /** What senders need of their app. */
@@ -31,6 +31,8 @@ export interface SenderHost {
   openToSend(signal: AbortSignal | undefined): Promise<Live>
 }
 
+const NONE: Readonly<Record<string, unknown>> = Object.freeze({})
+
 /** A message on its way, encoded. */
 export type Made = Sending & { readonly body: Uint8Array }
 
@@ -47,23 +49,25 @@ export interface SenderMethods {
 }
 
 export function createSender(host: SenderHost, definition: () => Definition, settings: Settings | undefined): SenderMethods {
-  const settled = (): Settings => settings ?? { options: {}, resolved: definition().options }
+  const settled = (): Settings => settings ?? { options: NONE, resolved: definition().options }
+  const due = settings && dueIn(settings)
   const make = (args: readonly unknown[]): Made => {
-    const { name, queue, priority } = definition(),
-      { id, options, resolved, delay, at, ...own } = settled()
+    const { name, queue, priority, options } = definition()
     const message: Message = {
-      id: id ?? host.newId(),
-      queue: own.queue ?? queue,
+      id: settings?.id ?? host.newId(),
+      queue: settings?.queue ?? queue,
       actor: name,
       args,
-      options,
+      options: settings?.options ?? NONE,
       timestamp: host.now(),
     }
-    const due =
-      delay === undefined && at === undefined
-        ? {}
-        : { due: dueOf({ ...(delay === undefined ? {} : { delay }), ...(at === undefined ? {} : { at }) }) }
-    return { message, options: resolved, priority: own.priority ?? priority, ...due, body: host.encode(message) }
+    const made = {
+      message,
+      options: settings?.resolved ?? options,
+      priority: settings?.priority ?? priority,
+      body: host.encode(message),
+    }
+    return due ? { ...made, due } : made
   }
   /** Checked and encoded before anything is awaited: what the caller changes afterwards is not sent. */
   const checked = (args: readonly unknown[]): Made | Promise<Made> => {
@@ -73,10 +77,23 @@ export function createSender(host: SenderHost, definition: () => Definition, set
       valid = validate(input, args[0], name)
     return valid instanceof Promise ? valid.then(() => made) : made
   }
+  /** One promise a message: the hot path of whoever sends. */
+  const one = (made: Made): Promise<Base> =>
+    new Promise((resolve, reject) => {
+      const settle = (verdict: Verdict) => {
+        if ('failed' in verdict) reject(verdict.failed)
+        else resolve(new Handle(made.message.id, made.message.queue, host.open, verdict))
+      }
+      submit(host, made, settings?.signal, settle)
+    })
   return {
-    async send(...args) {
-      const made = await checked(args)
-      return handleOf(host, made, await submit(host, made, settled().signal))
+    send(...args) {
+      try {
+        const made = checked(args)
+        return made instanceof Promise ? made.then(one) : one(made)
+      } catch (error) {
+        return Promise.reject(error)
+      }
     },
     async sendMany(batch) {
       const all = [...batch]
@@ -109,12 +126,13 @@ function checkArgs(args: unknown): readonly unknown[] {
   })
 }
 
-function submit(host: SenderHost, { body, ...sending }: Made, signal: AbortSignal | undefined): Promise<Verdict> {
-  return new Promise((resolve, reject) => {
-    const live = host.live()
-    if (live) live.pusher.submit(sending, body, resolve, signal)
-    else host.openToSend(signal).then(live => live.pusher.submit(sending, body, resolve, signal), reject)
-  })
+function submit(host: SenderHost, made: Made, signal: AbortSignal | undefined, settle: (verdict: Verdict) => void): void {
+  const live = host.live()
+  if (live) return live.pusher.submit(made, made.body, settle, signal)
+  host.openToSend(signal).then(
+    live => live.pusher.submit(made, made.body, settle, signal),
+    failed => settle({ failed }),
+  )
 }
 
 function handleOf({ open }: SenderHost, { message }: Made, verdict: Verdict): Handle {
@@ -124,7 +142,7 @@ function handleOf({ open }: SenderHost, { message }: Made, verdict: Verdict): Ha
 
 /** Stores messages in one batch. @throws as `collect` */
 export async function store(host: SenderHost, made: readonly Made[], signal: AbortSignal | undefined): Promise<Handle[]> {
-  const verdicts = await Promise.all(made.map(item => submit(host, item, signal)))
+  const verdicts = await Promise.all(made.map(item => new Promise<Verdict>(resolve => submit(host, item, signal, resolve))))
   return collect(host, made, verdicts)
 }
 

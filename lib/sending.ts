@@ -129,12 +129,15 @@ export function toSending(
     },
     options: resolve(table, definition?.options ?? defaults, options, 'message'),
     priority: checkPriority(given),
-    ...(due ? { due: dueOf(due) } : {}),
+    ...(due ? { due: dueIn(due)! } : {}),
   }
 }
 
-export const dueOf = (due: { readonly delay?: number; readonly at?: number }): Due =>
-  due.at === undefined ? { afterMs: due.delay! } : { at: due.at }
+/** When settings say that a message is due; undefined: at once. */
+export function dueIn({ delay, at }: { readonly delay?: number; readonly at?: number }): Due | undefined {
+  if (at !== undefined) return { at }
+  return delay === undefined ? undefined : { afterMs: delay }
+}
 
 /** @throws {GreenroomError} `MESSAGE_INVALID` */
 export function checkMessage(value: unknown): Message {

@@ -70,7 +70,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   }
 
   function start(delivery: Delivery): void {
-    void executor.execute(delivery).then(({ settlement, told }) => {
+    executor.execute(delivery, ({ settlement, told }) => {
       slots.end(delivery.envelope.queue)
       askAgain(delivery)
       if (lost.delete(delivery.token)) {

@@ -19,9 +19,11 @@ export function ageLimit({ maxAge = Infinity }: { readonly maxAge?: Duration | u
     name: 'ageLimit',
     inside: ['callbacks', 'retries'],
     options,
-    async process({ ageMs, options: { maxAge } }, next) {
-      if (ageMs <= maxAge) return next()
-      return { kind: 'dead', reason: `expired: ${shortDuration(ageMs)} old, maxAge is ${shortDuration(maxAge)}` }
+    process(context, next) {
+      const { maxAge } = context.options
+      if (maxAge === Infinity || context.ageMs <= maxAge) return next()
+      const reason = `expired: ${shortDuration(context.ageMs)} old, maxAge is ${shortDuration(maxAge)}`
+      return Promise.resolve({ kind: 'dead', reason })
     },
   })
 }

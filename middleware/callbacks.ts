@@ -3,7 +3,7 @@ import type { Accepts, ForActor } from '../lib/actor-types.ts'
 import type { Target } from '../lib/definition.ts'
 import { type Failure, failureOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
-import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
+import { type Context, defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import { custom, type Option } from '../lib/options.ts'
 import type { Outcome } from '../lib/outcome.ts'
 import { callbackMessage } from './callback-message.ts'
@@ -35,26 +35,31 @@ export function callbacks(): Middleware<CallbackSpecs> {
     name: 'callbacks',
     outside: ['retries'],
     options,
-    async process(context, next): Promise<Outcome> {
-      const outcome = await next()
-      const {
-        message,
-        options: { onSuccess, onFailure },
-      } = context
-      if (outcome.kind === 'done' && onSuccess)
-        return {
-          ...outcome,
-          then: [...(outcome.then ?? []), callbackMessage(context, 'onSuccess', onSuccess, [outcome.result ?? null, message])],
-        }
-      if ((outcome.kind === 'dead' || outcome.kind === 'failed') && onFailure) {
-        const dead =
-          outcome.kind === 'dead'
-            ? outcome
-            : { kind: 'dead' as const, reason: failureOf(outcome.error).message, error: outcome.error }
-        const failure = dead.error === undefined ? { type: 'Dead', message: dead.reason } : failureOf(dead.error)
-        return { ...dead, then: [...(dead.then ?? []), callbackMessage(context, 'onFailure', onFailure, [failure, message])] }
-      }
-      return outcome
+    process(context, next) {
+      const { onSuccess, onFailure } = context.options
+      return onSuccess || onFailure ? next().then(outcome => withCallback(context, outcome)) : next()
     },
   })
+}
+
+/** The outcome with the message that tells of it. */
+function withCallback(context: Context<CallbackSpecs>, outcome: Outcome): Outcome {
+  const {
+    message,
+    options: { onSuccess, onFailure },
+  } = context
+  if (outcome.kind === 'done' && onSuccess)
+    return {
+      ...outcome,
+      then: [...(outcome.then ?? []), callbackMessage(context, 'onSuccess', onSuccess, [outcome.result ?? null, message])],
+    }
+  if ((outcome.kind === 'dead' || outcome.kind === 'failed') && onFailure) {
+    const dead =
+      outcome.kind === 'dead'
+        ? outcome
+        : { kind: 'dead' as const, reason: failureOf(outcome.error).message, error: outcome.error }
+    const failure = dead.error === undefined ? { type: 'Dead', message: dead.reason } : failureOf(dead.error)
+    return { ...dead, then: [...(dead.then ?? []), callbackMessage(context, 'onFailure', onFailure, [failure, message])] }
+  }
+  return outcome
 }

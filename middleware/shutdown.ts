@@ -20,14 +20,10 @@ export function shutdown({
     name: 'shutdown',
     inside: ['callbacks', 'retries'],
     options,
-    async process(context, next) {
-      if (!context.options.notifyShutdown) return next()
-      opted.set(context.message, context.abort)
-      try {
-        return await next()
-      } finally {
-        opted.delete(context.message)
-      }
+    process({ message, abort, options: { notifyShutdown } }, next) {
+      if (!notifyShutdown) return next()
+      opted.set(message, abort)
+      return next().finally(() => opted.delete(message))
     },
     on: {
       stopping({ messages }) {

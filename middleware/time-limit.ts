@@ -25,18 +25,13 @@ export function timeLimit({
     name: 'timeLimit',
     inside: ['callbacks', 'retries', 'ageLimit'],
     options,
-    async process(context, next) {
-      const {
-        clock,
-        options: { timeLimit },
-      } = context
+    process(context, next) {
+      const { timeLimit } = context.options
       if (timeLimit === Infinity) return next()
-      const timer = clock.after(timeLimit, () => context.abort('time limit'), { ref: false })
-      try {
-        return await next()
-      } finally {
-        timer.cancel()
-      }
+      const timer = context.clock.after(timeLimit, () => context.abort('time limit'), { ref: false })
+      const outcome = next()
+      void outcome.then(() => timer.cancel())
+      return outcome
     },
   })
 }

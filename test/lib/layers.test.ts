@@ -1,5 +1,5 @@
 import t from 'tap'
-import { composeProcess, type Process } from '../../lib/layers.ts'
+import { composeProcess, inCharge, newFrame, type Process } from '../../lib/layers.ts'
 import type { AnyMiddleware } from '../../lib/middleware.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { Run } from '../../lib/run.ts'
@@ -9,15 +9,29 @@ import { hostileThrows } from '../helpers/hostile.ts'
 const DONE: Outcome = { kind: 'done', result: 5 }
 const message = { id: '1', queue: 'q', actor: 'a', args: [], options: {}, timestamp: 0 }
 const run = (attempt = 0) => new Run(message, attempt, 1, { maxRetries: 3 }, { random: () => 0.5 } as never)
-const slow: Process = async () => {
+/** Stands for the innermost layer, which says in its frame when it has ended. */
+const handler =
+  (body: () => Promise<Outcome>): Process =>
+  async run => {
+    const frame = (run.frame = newFrame(undefined))
+    const outcome = await body()
+    frame.settled = true
+    return outcome
+  }
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>(resolve => (open = resolve))
+  return { open, opened }
+}
+const slow = handler(async () => {
   await turns(1)
   return DONE
-}
+})
 /** Stands for retries: further in is retried by it. */
 const retries: AnyMiddleware = { name: 'retries' }
 
-const inside = (process: AnyMiddleware['process'], handler: Process = slow) =>
-  composeProcess([retries, { name: 'mine', process: process! }], handler)(run())
+const inside = (process: AnyMiddleware['process'], innermost: Process = slow) =>
+  composeProcess([retries, { name: 'mine', process: process! }], innermost)(run())
 const outside = (process: AnyMiddleware['process'], attempt = 0) =>
   composeProcess([{ name: 'mine', process: process! }, retries], slow)(run(attempt))
 
@@ -125,11 +139,14 @@ t.test('what is thrown by a middleware is the cause of its error', async t => {
 t.test('the handler ends before the message of a middleware that did not wait for it is settled', async t => {
   for (const process of BAD.filter(([what]) => /before next|twice at once/.test(what)).map(([, process]) => process)) {
     let ended = false
-    await inside(process, async () => {
-      await turns(3)
-      ended = true
-      return DONE
-    })
+    await inside(
+      process,
+      handler(async () => {
+        await turns(3)
+        ended = true
+        return DONE
+      }),
+    )
     t.ok(ended)
   }
 })
@@ -173,6 +190,41 @@ t.test('the first of the list is outermost, and what has no process is not in th
       return outcome
     },
   })
-  await composeProcess([mark('a'), { name: 'x' }, mark('b')], async () => DONE)(run())
+  await composeProcess(
+    [mark('a'), { name: 'x' }, mark('b')],
+    handler(async () => DONE),
+  )(run())
   t.strictSame(order, ['a in', 'b in', 'b out', 'a out'])
 })
+
+t.test(
+  'who is in charge: a middleware before and after its next(), the handler in between; one that only passes on is not',
+  async t => {
+    const [before, running, after] = [gate(), gate(), gate()]
+    const mine: AnyMiddleware = {
+      name: 'mine',
+      async process(_, next) {
+        await before.opened
+        const outcome = await next()
+        await after.opened
+        return outcome
+      },
+    }
+    const passes: AnyMiddleware = { name: 'passes', process: (_, next) => next() }
+    const one = run(),
+      outcome = composeProcess(
+        [passes, mine, passes],
+        handler(async () => (await running.opened, DONE)),
+      )(one)
+    const seen = () => inCharge(one.frame!).name
+    t.equal(seen(), 'mine')
+    before.open()
+    await turns(1)
+    t.equal(seen(), undefined, 'the handler')
+    running.open()
+    await turns(1)
+    t.equal(seen(), 'mine')
+    after.open()
+    t.equal(await outcome, DONE)
+  },
+)
