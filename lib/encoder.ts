@@ -40,7 +40,7 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
       if (body.length > maxDecodedBytes) throw undecodable(`${body.length} bytes are more than ${maxDecodedBytes}`)
       const reason = hazard(body)
       if (reason !== undefined) throw undecodable(reason)
-      return fields(parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()))
+      return fields(parse((Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)).toString()))
     },
   }
 }
@@ -127,7 +127,7 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
 
 function fields(value: unknown): Message {
   if (!isPlainRecord(value)) throw undecodable('not an object')
-  for (const key of Object.keys(value)) if (!KEYS.has(key)) throw undecodable(`unknown field ${JSON.stringify(key.slice(0, 64))}`)
+  for (const key in value) if (!KEYS.has(key)) throw undecodable(`unknown field ${JSON.stringify(key.slice(0, 64))}`)
   const { queue_name: queue, actor_name: actor, args, kwargs, options, message_id: id, message_timestamp: timestamp } = value
   if (typeof queue !== 'string' || queue.length > 256) throw undecodable('queue_name is not a short text')
   if (typeof actor !== 'string' || actor.length > 256) throw undecodable('actor_name is not a short text')
@@ -144,7 +144,7 @@ const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze(Object.creat
 
 function codeOptions(wire: Record<string, unknown>): Readonly<Record<string, unknown>> {
   let options: Record<string, unknown> | undefined
-  for (const key of Object.keys(wire)) {
+  for (const key in wire) {
     if (FORBIDDEN.has(key)) throw undecodable(`an option called ${key}`)
     options ??= Object.create(null) as Record<string, unknown>
     options[camelCase(key)] = wire[key]
