@@ -19,7 +19,6 @@ export const usage = (what: string, help: string): CliError => new CliError(EXIT
 /** What the library refuses because of what it was told; everything else is unexpected. */
 const EXITS: Partial<Record<Code, number>> = {
   BROKER_DOWN: EXIT.broker,
-  BROKER_BUSY: EXIT.broker,
   DISK_FULL: EXIT.broker,
   FOLDER_INVALID: EXIT.broker,
   ACTOR_ANONYMOUS: EXIT.module,
@@ -37,7 +36,6 @@ const EXITS: Partial<Record<Code, number>> = {
   NOT_DATA: EXIT.usage,
   OPTION_INVALID: EXIT.usage,
   OPTION_UNKNOWN: EXIT.usage,
-  QUEUE_UNKNOWN: EXIT.usage,
   SCHEMA_MISMATCH: EXIT.usage,
   STORE_MISSING: EXIT.usage,
   WORKER_INVALID: EXIT.usage,

@@ -71,7 +71,7 @@ export function define(
   checkRecord(given, 'an actor')
   const name = actorName(handler as Handler, given['name'])
   checkOptions(table, hints, given, ACTOR_OPTIONS, `the actor ${name}`, 'actor')
-  if (name.length <= 2)
+  if (given['name'] === undefined && name.length <= 2)
     log.warn({ actor: name }, 'a very short name: if a bundler made it, it changes with the next build; give { name }')
   const { input, priority } = given
   if (input !== undefined && !isSchema(input))

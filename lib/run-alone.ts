@@ -14,8 +14,9 @@ export async function runAlone(
 ): Promise<unknown> {
   const definition = app.definitions.get(name)
   if (!definition?.handler) {
+    const here = [...app.definitions.values()].filter(({ handler }) => handler).map(({ name }) => name)
     throw new GreenroomError('ACTOR_NOT_IMPLEMENTED', `No code for the actor ${JSON.stringify(name)} is here`, {
-      help: `Import the module that implements it; here are ${listed([...app.definitions.keys()])}`,
+      help: `Import the module that implements it; here are ${listed(here)}`,
     })
   }
   const { services, newId, clock } = await app.open()

@@ -115,7 +115,7 @@ t.test('no more than maxPending wait for a broker that is away; while it answers
 })
 
 t.test('one bad message of a batch is refused alone: SEND_PARTIAL has a verdict for each', async t => {
-  const refused = new GreenroomError('BROKER_BUSY', 'The queue is full', { help: 'Wait', retryable: true, stored: 'no' })
+  const refused = new GreenroomError('DISK_FULL', 'The queue is full', { help: 'Wait', retryable: true, stored: 'no' })
   const memory = memoryBroker()
   const { app } = open(t, {
     broker: { ...memory, push: async batch => (await memory.push(batch)).map((verdict, i) => (i === 1 ? refused : verdict)) },
