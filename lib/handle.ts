@@ -34,7 +34,7 @@ export class Handle implements Base {
     const { broker } = await this.#live()
     if (!broker.inspector || !broker.capabilities.peek)
       throw new GreenroomError('BROKER_UNSUPPORTED', `${broker.name} cannot look a message up`, {
-        help: 'Compose results(), which keeps the state in a store',
+        help: "Look with the broker's own tools, or let the actor say how far it is",
       })
     const entry = await broker.inspector.find(this.id, this.#queue)
     return entry ? STATES[entry.place] : 'unknown'

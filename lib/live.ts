@@ -163,6 +163,6 @@ async function connect({ connect, clock }: World): ReturnType<World['connect']> 
 
 function missingStore(broker: Broker, by?: string): never {
   throw new GreenroomError('STORE_MISSING', `${by ?? 'A middleware'} needs a store, and ${broker.name} has none`, {
-    help: "Add greenroom({ store: 'redis://…' }) or 'file:…'",
+    help: 'Use a broker that has one, such as file:, or give one in greenroom({ store })',
   })
 }
