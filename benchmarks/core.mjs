@@ -46,9 +46,10 @@ function depthScan(body) {
   }
 }
 
+/** One after the other, in one loop: the least that a message can cost. */
 async function parts() {
   let done = 0
-  await inFlight(N, 1_000, async i => {
+  for (let i = 0; i < N; i++) {
     const message = {
       queue_name: 'default',
       actor_name: 'noop',
@@ -62,7 +63,7 @@ async function parts() {
     depthScan(body)
     await layers(JSON.parse(body.toString()))
     done++
-  })
+  }
   return done
 }
 

@@ -77,7 +77,8 @@ export interface ResultOf<R> {
   /** Waits for what the actor returns. Cannot hang: it has a timeout. */
   result(o?: { timeout?: Duration; signal?: AbortSignal }): Promise<R>
 }
-export type Sent<R, P> = Base & ('results' extends P ? ResultOf<R> : {})
+/** What a handle can do. Where `P` is any (a helper that takes every actor), it is what all of them can. */
+export type Sent<R, P> = Base & (0 extends 1 & P ? {} : 'results' extends P ? ResultOf<R> : {})
 
 /** Anything that can be sent these arguments. */
 export interface Accepts<A extends readonly unknown[]> {

@@ -29,22 +29,34 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after(ms, fn, { ref = true } = {}) {
-    const due = performance.now() + ms
-    let timer: NodeJS.Timeout
-    const arm = (left: number) => {
-      timer = setTimeout(fire, Math.min(Math.ceil(left), LONGEST_TIMER_MS))
-      if (!ref) timer.unref()
-    }
-    /** Node counts from the beginning of the turn of its loop in which a timer is set, so it may fire early. */
-    const fire = () => {
-      const left = due - performance.now()
-      if (left > 0) arm(left)
-      else fn()
-    }
-    arm(Math.max(0, ms))
-    return { cancel: () => clearTimeout(timer) }
-  },
+  after: (ms, fn, { ref = true } = {}) => new NodeTimer(Math.max(0, ms), fn, ref),
+}
+
+/** A class, and not closures: most messages have a time limit, so most make one of these. */
+class NodeTimer implements Timer {
+  readonly #due: number
+  readonly #fn: () => void
+  readonly #ref: boolean
+  #timeout!: NodeJS.Timeout
+  constructor(ms: number, fn: () => void, ref: boolean) {
+    this.#due = performance.now() + ms
+    this.#fn = fn
+    this.#ref = ref
+    this.#arm(ms)
+  }
+  #arm(left: number): void {
+    this.#timeout = setTimeout(NodeTimer.#fire, Math.min(Math.ceil(left), LONGEST_TIMER_MS), this)
+    if (!this.#ref) this.#timeout.unref()
+  }
+  /** Node counts from the beginning of the turn of its loop in which a timer is set, so it may fire early. */
+  static #fire(this: unknown, timer: NodeTimer): void {
+    const left = timer.#due - performance.now()
+    if (left > 0) timer.#arm(left)
+    else timer.#fn()
+  }
+  cancel(): void {
+    clearTimeout(this.#timeout)
+  }
 }
 
 /** Resolves after `ms`; rejects with the signal's own reason when it is aborted first. Leaves no listener and no timer behind. */

@@ -54,6 +54,28 @@ const bugOf = (outcome: Outcome): GreenroomError | undefined =>
 
 const NONE: readonly Envelope[] = []
 
+/** A class, and not a closure: one is made a message. */
+class Ended implements Executed {
+  readonly settlement: Settlement
+  readonly #run: Run
+  readonly #outcome: Outcome
+  readonly #start: number
+  readonly #live: Live
+  constructor(settlement: Settlement, run: Run, outcome: Outcome, start: number, live: Live) {
+    this.settlement = settlement
+    this.#run = run
+    this.#outcome = outcome
+    this.#start = start
+    this.#live = live
+  }
+  told(settled: Settled | undefined): void {
+    const { events, clock } = this.#live
+    if (!settled || !events.watched('settled')) return
+    const { message, attempt } = this.#run
+    events.emit('settled', { message, outcome: this.#outcome, attempt, ms: clock.monotonic() - this.#start, settled })
+  }
+}
+
 interface Active {
   readonly run: Run
   readonly finish: (outcome: Outcome) => void
@@ -104,13 +126,7 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
       if (outcome.kind === 'failed') outcome = rescue(bug, run)
     }
     const end = (outcome: Outcome, then: readonly Envelope[]) =>
-      done({
-        settlement: settlementOf(token, outcome, then),
-        told(settled) {
-          if (!settled || !events.watched('settled')) return
-          events.emit('settled', { message: run.message, outcome, attempt: run.attempt, ms: clock.monotonic() - start, settled })
-        },
-      })
+      done(new Ended(settlementOf(token, outcome, then), run, outcome, start, live))
     const follow = outcome.kind === 'done' || outcome.kind === 'dead' ? outcome.then : undefined
     if (!follow || follow.length === 0) return end(outcome, NONE)
     followUps(run.message, follow).then(

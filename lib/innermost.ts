@@ -11,6 +11,7 @@ import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { isGiveUp, retryAfterOf } from './failure.ts'
 import { type Frame, newFrame, type Process } from './layers.ts'
+import type { AbortReason } from './middleware.ts'
 import type { Outcome } from './outcome.ts'
 import { shared } from './registry.ts'
 import { interrupted, type Run } from './run.ts'
@@ -51,53 +52,81 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
     return definitions.get(actor)?.handler ? undefined : unknown(actor)
   }
 
-  /** Runs the handler, and gives it up a grace time after an abort. */
-  function execute(run: Run, frame: Frame, definition: Definition): Promise<Outcome> {
-    return new Promise(resolve => {
-      let ended = false,
-        left = false,
-        grace: Timer | undefined
-      const finish = (outcome: Outcome) => {
-        ended = frame.settled = true
-        run.onAbort = undefined
-        grace?.cancel()
-        if (left) stuck--
-        resolve(outcome)
-      }
-      run.onAbort = reason => {
-        grace = clock.after(
-          abortGraceMs,
-          () => {
-            if (ended) return
-            left = frame.settled = true
-            stuck++
-            if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
-            run.log.warn(
-              { reason, stuck },
-              `the handler went on for ${shortDuration(abortGraceMs)} after its signal was aborted; its message is settled without it`,
-            )
-            resolve(interrupted(reason, run.message.actor))
-          },
-          { ref: false },
-        )
-      }
-      const failed = (error: unknown) => finish(failedOutcome(run, error))
-      try {
-        const ran = definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
-        if (ran instanceof Promise) ran.then(result => finish(doneOutcome(run, result)), failed)
-        else if (typeof ran === 'object' && ran !== null)
-          Promise.resolve(ran).then(result => finish(doneOutcome(run, result)), failed)
-        else finish(doneOutcome(run, ran))
-      } catch (error) {
-        failed(error)
-      }
-    })
+  const giveUp = (run: Run, reason: AbortReason): Outcome => {
+    stuck++
+    if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
+    run.log.warn(
+      { reason, stuck },
+      `the handler went on for ${shortDuration(abortGraceMs)} after its signal was aborted; its message is settled without it`,
+    )
+    return interrupted(reason, run.message.actor)
   }
+  const parts: Parts = { clock, abortGraceMs, giveUp, back: () => stuck-- }
+  const execute = (run: Run, frame: Frame, definition: Definition): Promise<Outcome> =>
+    new Promise(resolve => new Execution(run, frame, resolve, parts).start(definition))
   return {
     process,
     get stuck() {
       return stuck
     },
+  }
+}
+
+interface Parts {
+  readonly clock: Clock
+  readonly abortGraceMs: number
+  /** The handler did not end in time. */
+  giveUp(run: Run, reason: AbortReason): Outcome
+  /** It did in the end. */
+  back(): void
+}
+
+/** A handler that runs, given up a grace time after an abort. A class, and not closures: one is made a message. */
+class Execution {
+  readonly #run: Run
+  readonly #frame: Frame
+  readonly #resolve: (outcome: Outcome) => void
+  readonly #parts: Parts
+  #grace: Timer | undefined
+  #left = false
+  constructor(run: Run, frame: Frame, resolve: (outcome: Outcome) => void, parts: Parts) {
+    this.#run = run
+    this.#frame = frame
+    this.#resolve = resolve
+    this.#parts = parts
+  }
+  start(definition: Definition): void {
+    const run = this.#run
+    run.execution = this
+    try {
+      const ran = definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
+      if (typeof ran !== 'object' || ran === null) return this.#end(doneOutcome(run, ran))
+      const promise = ran instanceof Promise ? ran : Promise.resolve(ran)
+      promise.then(
+        result => this.#end(doneOutcome(run, result)),
+        error => this.#end(failedOutcome(run, error)),
+      )
+    } catch (error) {
+      this.#end(failedOutcome(run, error))
+    }
+  }
+  abort(reason: AbortReason): void {
+    const { clock, abortGraceMs, giveUp } = this.#parts
+    this.#grace = clock.after(
+      abortGraceMs,
+      () => {
+        this.#left = this.#frame.settled = true
+        this.#resolve(giveUp(this.#run, reason))
+      },
+      { ref: false },
+    )
+  }
+  #end(outcome: Outcome): void {
+    this.#run.execution = undefined
+    this.#grace?.cancel()
+    if (this.#left) this.#parts.back()
+    this.#frame.settled = true
+    this.#resolve(outcome)
   }
 }
 

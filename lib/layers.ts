@@ -5,6 +5,7 @@
 import { GreenroomError } from './errors.ts'
 import { LONGEST_MS, shown } from './duration.ts'
 import type { AnyMiddleware, Next } from './middleware.ts'
+import type { ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
 import { rescued } from './settlement.ts'
@@ -36,10 +37,34 @@ export function inCharge(outermost: Frame): Frame {
   return frame
 }
 
+/** The chain as it is for each set of options: without the middleware that have nothing to do there. */
 export function composeProcess(chain: readonly AnyMiddleware[], innermost: Process): Process {
+  const onions = new Map<string, Process>(), // by the middleware that take part
+    known = new WeakMap<ResolvedOptions, Process>() // most messages have their actor's own options object
+  const onionFor = (options: ResolvedOptions): Process => {
+    const part = chain.filter(middleware => middleware.process && applies(middleware, options))
+    const key = part.map(({ name }) => name).join(' ')
+    const onion = onions.get(key) ?? compose(part, chain, innermost)
+    onions.set(key, onion)
+    known.set(options, onion)
+    return onion
+  }
+  return run => (known.get(run.options) ?? onionFor(run.options))(run)
+}
+
+/** One that throws when it is asked takes part: what is wrong with it shows there, by its name. */
+function applies(middleware: AnyMiddleware, options: ResolvedOptions): boolean {
+  try {
+    return middleware.applies?.(options) ?? true
+  } catch {
+    return true
+  }
+}
+
+function compose(part: readonly AnyMiddleware[], chain: readonly AnyMiddleware[], innermost: Process): Process {
   const retries = chain.findIndex(({ name }) => name === 'retries')
-  return chain.reduceRight(
-    (inner, middleware, place) => (middleware.process ? layer(middleware, inner, place > retries && retries >= 0) : inner),
+  return part.reduceRight(
+    (inner, middleware) => layer(middleware, inner, chain.indexOf(middleware) > retries && retries >= 0),
     innermost,
   )
 }

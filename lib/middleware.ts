@@ -71,6 +71,11 @@ export interface Middleware<S extends OptionSpecs = {}, P extends Feature = neve
   setup?(services: Services): AsyncDisposable | void | Promise<AsyncDisposable | void>
   /** A map over what is sent: left out is not sent (the handle says by whom), replaced is rewritten; ids stay. */
   send?(batch: readonly Sending<S>[], services: Services): readonly Sending[] | Promise<readonly Sending[]>
+  /**
+   * Whether it has anything to do for runs with these options; where it has not, it costs them nothing. Asked once for each set of
+   * options, so it must depend on them alone. @default always
+   */
+  applies?(options: Resolved<S>): boolean
   /** Around the run. Call `next()` once at most and wait for it; or answer without it. */
   process?(context: Context<S>, next: Next): Promise<Outcome>
   /** Told afterwards. A throw is logged and changes nothing. */

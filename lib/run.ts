@@ -41,8 +41,8 @@ export class Run implements AnyContext {
   frame: Frame | undefined
   /** Messages to be stored if this run succeeds. */
   followUps: Message[] | undefined
-  /** Set by the innermost layer while a handler runs. */
-  onAbort: ((reason: AbortReason) => void) | undefined
+  /** The handler, while it runs. */
+  execution: { abort(reason: AbortReason): void } | undefined
   readonly #services: Services
   #controller: AbortController | undefined
   #log: Logger | undefined
@@ -88,7 +88,7 @@ export class Run implements AnyContext {
       if (this.reason) return
       this.reason = reason
       this.#controller?.abort(this.#error(reason))
-      this.onAbort?.(reason)
+      this.execution?.abort(reason)
     }
   }
   #error(reason: AbortReason) {

@@ -9,8 +9,7 @@ import type { Clock } from './clock.ts'
 const turnEnds = setImmediate
 
 export interface Settler {
-  /** `told` hears what the broker said; `undefined` when it could not be asked: the lease lapses and the message runs again. */
-  add(settlement: Settlement, told: (settled: Settled | undefined) => void): void
+  add(item: Item): void
   /** Makes a turn end even though nothing is to be settled. */
   nudge(): void
   /** Sends what waits now, so that it can share a trip with the take that follows in the same tick. */
@@ -21,9 +20,11 @@ export interface Settler {
   idle(): Promise<void>
 }
 
-interface Item {
+/** A settlement, and who hears of it. */
+export interface Item {
   readonly settlement: Settlement
-  readonly told: (settled: Settled | undefined) => void
+  /** What the broker said; `undefined` when it could not be asked: the lease lapses and the message runs again. */
+  told(settled: Settled | undefined): void
 }
 
 export interface SettlerParts {
@@ -71,14 +72,14 @@ export function createSettler({ consumer, clock, turn, trip, failed }: SettlerPa
       failed(error, batch.length)
     }
     trip(clock.monotonic() - start)
-    batch.forEach(({ told }, i) => told(settled[i]))
+    batch.forEach((item, i) => item.told(settled[i]))
   }
   return {
     get pending() {
       return waiting.length + underWay
     },
-    add(settlement, told) {
-      waiting.push({ settlement, told })
+    add(item) {
+      waiting.push(item)
       schedule()
     },
     nudge: schedule,

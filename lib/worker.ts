@@ -70,13 +70,13 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   }
 
   function start(delivery: Delivery): void {
-    executor.execute(delivery, ({ settlement, told }) => {
+    executor.execute(delivery, ended => {
       slots.end(delivery.envelope.queue)
       askAgain(delivery)
       if (lost.delete(delivery.token)) {
-        told('lost')
+        ended.told('lost')
         settler.nudge()
-      } else settler.add(settlement, told)
+      } else settler.add(ended)
       startHeld()
     })
   }
@@ -86,7 +86,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   }
   function giveBack(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
-      settler.add({ token: delivery.token, kind: 'release', afterMs: 0 }, () => {})
+      settler.add({ settlement: { token: delivery.token, kind: 'release', afterMs: 0 }, told() {} })
       askAgain(delivery)
     }
   }

@@ -19,9 +19,10 @@ export function ageLimit({ maxAge = Infinity }: { readonly maxAge?: Duration | u
     name: 'ageLimit',
     inside: ['callbacks', 'retries'],
     options,
+    applies: ({ maxAge }) => maxAge !== Infinity,
     process(context, next) {
       const { maxAge } = context.options
-      if (maxAge === Infinity || context.ageMs <= maxAge) return next()
+      if (context.ageMs <= maxAge) return next()
       const reason = `expired: ${shortDuration(context.ageMs)} old, maxAge is ${shortDuration(maxAge)}`
       return Promise.resolve({ kind: 'dead', reason })
     },

@@ -35,10 +35,8 @@ export function callbacks(): Middleware<CallbackSpecs> {
     name: 'callbacks',
     outside: ['retries'],
     options,
-    process(context, next) {
-      const { onSuccess, onFailure } = context.options
-      return onSuccess || onFailure ? next().then(outcome => withCallback(context, outcome)) : next()
-    },
+    applies: ({ onSuccess, onFailure }) => onSuccess !== undefined || onFailure !== undefined,
+    process: (context, next) => next().then(outcome => withCallback(context, outcome)),
   })
 }
 

@@ -6,7 +6,7 @@ import { type Duration, durationMs, shown } from '../lib/duration.ts'
 import { GreenroomError } from '../lib/errors.ts'
 import { type Failure, failureOf, isGiveUp, retryAfterOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
-import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
+import { type Context, defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import { count, custom, duration, type Option, perMessage } from '../lib/options.ts'
 import type { Outcome } from '../lib/outcome.ts'
 import { callbackMessage } from './callback-message.ts'
@@ -61,22 +61,18 @@ export function retries({
   return defineMiddleware({
     name: 'retries',
     options,
-    async process(context, next): Promise<Outcome> {
-      const outcome = await next()
-      if (outcome.kind !== 'failed') return outcome
-      const { attempt, options, random } = context,
-        { error } = outcome
-      const why = finalReason(error, attempt + 1, options)
-      if (why === undefined) return { kind: 'retry', afterMs: retryAfterOf(error) ?? backoffMs(attempt, options, random), error }
-      const { onExhausted } = options
-      return {
-        kind: 'dead',
-        reason: why,
-        error,
-        ...(onExhausted && { then: [callbackMessage(context, 'onExhausted', onExhausted, [context.message, failureOf(error)])] }),
-      }
-    },
+    process: (context, next) => next().then(outcome => (outcome.kind === 'failed' ? decide(context, outcome.error) : outcome)),
   })
+}
+
+/** Again, or the end of it. */
+function decide(context: Context<RetriesSpecs>, error: unknown): Outcome {
+  const { attempt, options, random, message } = context
+  const reason = finalReason(error, attempt + 1, options)
+  if (reason === undefined) return { kind: 'retry', afterMs: retryAfterOf(error) ?? backoffMs(attempt, options, random), error }
+  const { onExhausted } = options
+  const then = onExhausted && [callbackMessage(context, 'onExhausted', onExhausted, [message, failureOf(error)])]
+  return { kind: 'dead', reason, error, ...(then && { then }) }
 }
 
 /** Anything may have been thrown, also a proxy that throws when it is looked at. */

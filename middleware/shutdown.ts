@@ -20,8 +20,8 @@ export function shutdown({
     name: 'shutdown',
     inside: ['callbacks', 'retries'],
     options,
-    process({ message, abort, options: { notifyShutdown } }, next) {
-      if (!notifyShutdown) return next()
+    applies: ({ notifyShutdown }) => notifyShutdown,
+    process({ message, abort }, next) {
       opted.set(message, abort)
       return next().finally(() => opted.delete(message))
     },

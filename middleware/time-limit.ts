@@ -25,9 +25,9 @@ export function timeLimit({
     name: 'timeLimit',
     inside: ['callbacks', 'retries', 'ageLimit'],
     options,
+    applies: ({ timeLimit }) => timeLimit !== Infinity,
     process(context, next) {
       const { timeLimit } = context.options
-      if (timeLimit === Infinity) return next()
       const timer = context.clock.after(timeLimit, () => context.abort('time limit'), { ref: false })
       const outcome = next()
       void outcome.then(() => timer.cancel())
