@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { number, object, string } from 'zod'
 import { type MemoryBroker, memoryBroker } from '../brokers/memory/index.ts'
-import { actor, type Broker, current, defineMiddleware, flag, greenroom, retries, type Services, standard } from '../index.ts'
+import { type Broker, current, defineMiddleware, flag, greenroom, retries, type Services, standard } from '../index.ts'
 import { testing } from '../testing.ts'
 import { blocksOf, textOf } from './docs-pages.ts'
 import { open, openMoving } from './helpers/open.ts'
@@ -221,7 +221,7 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
   SCHEMA_INVALID: t => open(t).app.actor(async () => {}, { name: 'resize', input: 5 as never }),
   SCHEMA_MISMATCH: t =>
     open(t)
-      .app.actor(async _ => {}, { name: 'resize', input: object({ url: string(), width: number() }) })
+      .app.actor(async ({ url }) => url, { name: 'resize', input: object({ url: string(), width: number() }) })
       .send({ url: 'a.png' } as never),
   SEND_ABORTED: t =>
     open(t)
@@ -281,7 +281,7 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
     const test = await testing(app)
     await crawl.send()
     const error: unknown = await test.join({ timeout: 100 }).catch((thrown: unknown) => thrown)
-    await test[Symbol.asyncDispose]().catch(() => {}) // it still runs
+    await Promise.resolve(test[Symbol.asyncDispose]()).catch(() => {}) // it still runs
     return error
   },
   async TIME_LIMIT(t) {

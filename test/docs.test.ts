@@ -1,0 +1,136 @@
+/**
+ * README.md and docs/ are true: every block of code compiles against the built package, strictly; those marked `run` run, and
+ * print what is said; links lead somewhere; the tests that docs/guarantees.md names exist; what is printed from code is up to date.
+ */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { anchorsOf, type Block, blocksOf, linksOf, pages, textOf } from './docs-pages.ts'
+import { root } from './root.ts'
+
+const exec = promisify(execFile)
+/** In the repository, so that `greenroom` means this package; of this process alone, as other runs may be under way. */
+const folder = `.build-docs-${process.pid}`
+t.teardown(() => rmSync(join(root, folder), { recursive: true, force: true }))
+
+const LANGUAGES: Readonly<Record<string, string>> = { ts: 'mts', js: 'mjs' }
+const blocks = pages.flatMap(page => blocksOf(page))
+const code = blocks.filter(({ language }) => language in LANGUAGES)
+const preludeNames = [...readFileSync(join(root, 'test/docs-prelude.ts'), 'utf8').matchAll(/^export const (\w+)/gm)].map(
+  ([, name]) => name!,
+)
+
+/** Files of one page are beside each other; what has no name of its own is called after its line. */
+const pathOf = ({ page, file, line, language }: Block) =>
+  `${page.replace(/\.md$/, '').replace('/', '-')}/${file ?? `line-${line}.${LANGUAGES[language]}`}`
+
+/** Each block is a module of its own. Names of the prelude are imported where they are used, on the line of the first statement, so that lines agree. */
+function moduleOf({ text, words, language }: Block): string {
+  const own = (name: string) => new RegExp(`\\b(?:const|function|class|let) ${name}\\b|import [^;\\n]*\\b${name}\\b`).test(text)
+  const used = words.has('prelude') ? preludeNames.filter(name => new RegExp(`\\b${name}\\b`).test(text) && !own(name)) : []
+  const prelude = used.length > 0 ? `import { ${used.join(', ')} } from '../prelude.mjs'; ` : ''
+  const isModule = language === 'ts' && !/^(?:import|export) /m.test(text + prelude)
+  return `${prelude}${text}${isModule ? 'export {}\n' : ''}`
+}
+
+t.test('every block of code compiles, strictly', async t => {
+  for (const block of code) {
+    const path = join(root, folder, pathOf(block))
+    mkdirSync(dirname(path), { recursive: true })
+    t.notOk(existsSync(path), `${block.page}:${block.line} has a name of its own`)
+    writeFileSync(path, moduleOf(block))
+  }
+  writeFileSync(join(root, folder, 'prelude.mts'), readFileSync(join(root, 'test/docs-prelude.ts')))
+  const compilerOptions = {
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    verbatimModuleSyntax: true,
+    isolatedModules: true,
+    skipLibCheck: true,
+    allowJs: true,
+    checkJs: true,
+    noImplicitAny: true,
+    rootDir: '.',
+    outDir: 'out',
+  }
+  writeFileSync(
+    join(root, folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, include: ['**/*'], exclude: ['out'] }, null, 2),
+  )
+  const wrong = await exec(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder, '--pretty', 'false'], {
+    cwd: root,
+  }).then(
+    () => '',
+    ({ stdout }: { stdout: string }) => stdout,
+  )
+  t.equal(wrong, '')
+})
+
+t.test('every block that is marked `run` runs, and prints what the block after it says', async t => {
+  for (const block of code.filter(({ words, file }) => words.has('run') && file === undefined)) {
+    const after = blocks[blocks.indexOf(block) + 1]
+    await t.test(`${block.page}:${block.line}`, async t => {
+      const cwd = mkdtempSync(join(tmpdir(), 'greenroom-docs-'))
+      t.teardown(() => rmSync(cwd, { recursive: true, force: true }))
+      const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env
+      const file = join(root, folder, 'out', pathOf(block).replace(/ts$/, 'js'))
+      const { stdout } = await exec(process.execPath, [file], {
+        cwd,
+        env: { ...env, NODE_ENV: 'test', GREENROOM_BROKER: block.words.has('file') ? 'file:queue' : 'memory:' },
+        timeout: 30_000,
+      })
+      if (after?.words.has('printed')) t.equal(stdout, after.text)
+    })
+  }
+})
+
+t.test('links between pages lead to a page and to a heading of it', async t => {
+  const anchors = new Map(pages.map(page => [page, anchorsOf(textOf(page))]))
+  for (const page of pages) {
+    for (const link of linksOf(textOf(page))) {
+      if (/^[a-z]+:/.test(link)) continue
+      const [path = '', anchor] = link.split('#')
+      const target = path === '' ? page : join(dirname(page), path)
+      t.ok(existsSync(join(root, target)), `${page} links to ${link}`)
+      if (anchor !== undefined) t.ok(anchors.get(target)?.has(anchor), `${page} links to the heading ${link}`)
+    }
+  }
+})
+
+t.test('the files that the pages name are there', async t => {
+  for (const page of pages)
+    for (const [, path] of textOf(page).matchAll(
+      /`((?:test|lib|brokers|cli|middleware|scripts|examples|benchmarks)\/[\w./-]+)`/g,
+    ))
+      t.ok(existsSync(join(root, path!)), `${page} names ${path}`)
+})
+
+t.test('docs/guarantees.md names tests and rules that are there', async t => {
+  const rows = [...textOf('docs/guarantees.md').matchAll(/^- `([^`]+\.ts)`: (.+)$/gm)]
+  t.ok(rows.length > 20)
+  for (const [, file, names] of rows) {
+    const path = join(root, file!)
+    if (!existsSync(path)) {
+      t.fail(`${file} is not there`)
+      continue
+    }
+    const source = readFileSync(path, 'utf8').replaceAll("\\'", "'")
+    for (const [, name] of names!.matchAll(/"([^"]+)"/g)) t.ok(source.includes(name!), `${file} has a test "${name}"`)
+  }
+})
+
+t.test('docs/defaults.md and docs/brokers.md are what scripts/print-docs.mjs prints now', async t => {
+  const printed = await exec(process.execPath, ['scripts/print-docs.mjs', '--check'], { cwd: root }).then(
+    () => '',
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr,
+  )
+  t.equal(printed, '')
+})
