@@ -145,7 +145,7 @@ t.test('current() outside of a handler', async t => {
 
 t.test('what a handler cannot be sent is refused at the send, and nothing is stored', async t => {
   const { app, memory } = open(t)
-  const actor = app.actor((..._: unknown[]) => {}, { name: 'a1b' })
+  const actor = app.actor((..._args: unknown[]) => {}, { name: 'a1b' })
   for (const [args, path] of [
     [[new Date()], 'args[0]'],
     [[1, { a: [NaN] }], 'args[1].a[0]'],

@@ -1,0 +1,182 @@
+/** Bad input from the broker: whoever may write to it may write anything. A dead letter with a reason and its bytes; good neighbours run. */
+import * as fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { systemClock } from '../lib/clock.ts'
+import { jsonEncoder } from '../lib/encoder.ts'
+import { decodeFailure } from '../lib/failure.ts'
+import { open } from './helpers/open.ts'
+import { pushRaw, wireBody } from './helpers/raw.ts'
+
+/** An app with an actor called `good` that keeps what it was given. */
+function openGood(t: Test) {
+  const opened = open(t)
+  const ran: unknown[][] = []
+  const good = opened.app.actor((...args: unknown[]) => void ran.push(args), { name: 'good' })
+  return { ...opened, good, ran }
+}
+
+const wire = JSON.parse(wireBody()) as Record<string, unknown>
+const without = (key: string) => JSON.stringify(Object.fromEntries(Object.entries(wire).filter(([name]) => name !== key)))
+/** A body with the text `"@"` replaced, for what JSON.stringify would not write. */
+const patched = (fields: Record<string, unknown>, by: string) => wireBody(fields).replace('"@"', by)
+
+const BAD: readonly (readonly [what: string, body: string | Uint8Array, reason: RegExp])[] = [
+  ['no bytes', '', /undecodable: not JSON/],
+  ['no JSON', 'hello', /undecodable: not JSON/],
+  ['half a body', wireBody().slice(0, -10), /undecodable: not JSON/],
+  ['no UTF-8', Buffer.from([0xff, 0xfe, 0x00]), /undecodable: not JSON/],
+  ['msgpack', Buffer.from([0x97, 0xa4, 0x67, 0x6f, 0x6f, 0x64]), /undecodable: not JSON/],
+  ['a list', '[]', /not an object/],
+  ['no fields', '{}', /queue_name/],
+  ...Object.keys(wire).flatMap(key => (key === 'kwargs' ? [] : [[`no ${key}`, without(key), new RegExp(key)] as const])),
+  ...Object.keys(wire).map(
+    key => [`${key} is of another type`, wireBody({ [key]: key === 'args' ? {} : [5] }), new RegExp(key)] as const,
+  ),
+  ...Object.keys(wire).map(key => [`${key} is null`, wireBody({ [key]: null }), new RegExp(key)] as const),
+  ['an id of a million characters', wireBody({ message_id: 'x'.repeat(1_000_000) }), /message_id/],
+  ['a field that nobody knows', wireBody({ extra: 1 }), /unknown field "extra"/],
+  ['a field called __proto__', wireBody().replace('{', '{"__proto__":{"isAdmin":true},'), /unknown field "__proto__"/],
+  ['an option called __proto__', patched({ options: '@' }, '{"__proto__":{"max_retries":0}}'), /an option called __proto__/],
+  ['an option called constructor', wireBody({ options: { constructor: { prototype: {} } } }), /an option called constructor/],
+  ['an endless time', patched({ message_timestamp: '@' }, '1e999'), /message_timestamp/],
+  ["Python's NaN as a time", patched({ message_timestamp: '@' }, 'NaN'), /message_timestamp/],
+  ['nesting without an end', patched({ args: '@' }, '['.repeat(200_000)), /nested more than 64 deep/],
+  ['nesting 200,000 deep', patched({ args: '@' }, '['.repeat(200_000) + ']'.repeat(200_000)), /nested more than 64 deep/],
+  ['5 MiB', wireBody({ args: ['x'.repeat(5 * 1_048_576)] }), /bytes are more than 4194304/],
+  ['maxRetries of the wrong type', wireBody({ options: { max_retries: 'x' } }), /invalid options: maxRetries cannot be "x"/],
+  ['maxRetries of 1e308', wireBody({ options: { max_retries: 1e308 } }), /invalid options: maxRetries cannot be 1e\+308/],
+  ['a time limit that is no duration', wireBody({ options: { time_limit: 'soon' } }), /invalid options: timeLimit/],
+  ['a negative age', wireBody({ options: { max_age: -1 } }), /invalid options: maxAge/],
+]
+
+t.test('what cannot be read is a dead letter with its reason and its bytes, and its neighbours run', async t => {
+  const { app, memory, good, ran, until, all } = openGood(t)
+  for (const [i, [, body]] of BAD.entries()) {
+    await pushRaw(memory, body, `bad-${i}`)
+    await good.send(i)
+  }
+  await app.work()
+  await until('settled', BAD.length)
+  await until('rejected', BAD.length)
+  t.strictSame(
+    ran,
+    BAD.map((_, i) => [i]),
+  )
+  t.equal(all('settled').length, BAD.length, 'what cannot be read passes no chain')
+  for (const [i, [what, body, reason]] of BAD.entries()) {
+    const found = await memory.inspector.find(`bad-${i}`)
+    t.match(found, { place: 'dead', reason, deliveries: 1, envelope: { attempt: 0 } }, what)
+    t.equal(Buffer.compare(found!.envelope.body, Buffer.from(body as string)), 0, `${what}: byte for byte`)
+    t.match(decodeFailure(found!.error), { type: 'GreenroomError', message: String })
+    t.ok((found!.reason ?? '').length <= 500)
+  }
+  t.match(all('rejected')[0], { id: 'bad-0', queue: 'default', reason: BAD[0]![2] })
+})
+
+t.test('what is odd but can be read runs', async t => {
+  const { app, memory, ran, until } = openGood(t)
+  const inert = '[{"__proto__":{"isAdmin":true},"constructor":{"prototype":{"isAdmin":true}}}]'
+  const bodies: readonly string[] = [
+    wireBody({ args: [1], kwargs: { b: 2 } }),
+    without('kwargs'),
+    patched({ args: '@' }, inert),
+    wireBody({ options: { unknown_option: { deep: [1] }, traceback: 'x', eta: 5, requeue_timestamp: null } }),
+    wireBody({ options: { throws: ['x'], retry_when: true, on_success: 'mail', pipe_target: {} } }),
+    patched({ args: '@' }, '[NaN,-Infinity,123456789012345678901234567890]'),
+    ` \n${wireBody()}\n `,
+    wireBody({ queue_name: 'another', message_id: 'another' }),
+    wireBody({ message_timestamp: -1e308 }),
+    wireBody({ options: { max_retries: 0, time_limit: 'Infinity' } }),
+  ]
+  for (const body of bodies) await pushRaw(memory, body)
+  await app.work()
+  const settled = await until('settled', bodies.length)
+  t.strictSame(
+    settled.map(({ outcome }) => outcome.kind),
+    bodies.map(() => 'done'),
+  )
+  t.strictSame(ran.slice(0, 2), [[1, { b: 2 }], []])
+  t.strictSame(Object.keys(ran[2]![0] as object), ['__proto__', 'constructor'], 'own keys, and no more')
+  t.equal(({} as { isAdmin?: unknown }).isAdmin, undefined)
+  t.match(
+    settled[3]!.message.options,
+    { unknownOption: { deep: [1] }, eta: 5 },
+    'options that nobody declares are kept, and do nothing',
+  )
+  t.strictSame(ran[5], [NaN, -Infinity, 1.2345678901234568e29])
+  t.match(settled[7]!.message, { queue: 'default', id: /^raw-/ }, 'what travels in the clear is what counts')
+})
+
+t.test('a retry keeps the bytes that others wrote, whatever they are', async t => {
+  const { app, memory, until } = open(t)
+  app.actor(
+    () => {
+      throw new Error('x')
+    },
+    { name: 'good', maxRetries: 2, minBackoff: 0 },
+  )
+  const body = Buffer.from(` ${patched({ args: '@', options: { not_ours: 1 } }, '[NaN, 12345678901234567890]')}  `)
+  const id = await pushRaw(memory, body)
+  await app.work()
+  await until('settled', 3)
+  t.match(await memory.inspector.find(id), { place: 'dead', envelope: { attempt: 2, body } })
+})
+
+t.test('10,000 fuzzed bodies among good ones: each is run or dead, and nothing else happens', async t => {
+  const seed = Number(process.env['SEED'] ?? systemClock.now())
+  t.comment(`SEED=${seed}`)
+  const before = Object.getOwnPropertyNames(Object.prototype).join()
+  const { app, memory, good, ran, until, all } = openGood(t)
+  const { encode } = jsonEncoder()
+  const real = Buffer.from(
+    encode({
+      id: 'x',
+      queue: 'default',
+      actor: 'good',
+      args: ['fuzz', { a: [1, null] }],
+      options: { maxRetries: 1 },
+      timestamp: 1,
+    }),
+  )
+  const flip = fc.array(fc.tuple(fc.nat(real.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }).map(changes => {
+    const body = Buffer.from(real)
+    for (const [at, byte] of changes) body[at] = byte
+    return body
+  })
+  const cut = fc
+    .tuple(fc.nat(real.length), fc.nat(real.length))
+    .map(([from, to]) => Buffer.concat([real.subarray(0, from), real.subarray(to)]))
+  const fields = fc
+    .record(
+      Object.fromEntries(Object.keys(wire).map(key => [key, fc.oneof(fc.constant(wire[key]), fc.jsonValue({ maxDepth: 2 }))])),
+      { requiredKeys: [] },
+    )
+    .map(value => Buffer.from(JSON.stringify(value)))
+  const json = fc.json({ maxDepth: 5 }).map(text => Buffer.from(text))
+  const noise = fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes))
+  const bodies = fc.sample(fc.oneof(flip, cut, fields, json, noise), { numRuns: 10_000, seed })
+
+  const pushed = bodies.map((body, i) => ({ id: `fuzz-${i}`, queue: 'default', attempt: 0, priority: 1 as const, body }))
+  for (let i = 0; i < pushed.length; i += 100) {
+    await memory.push(pushed.slice(i, i + 100))
+    await good.send('good', i)
+  }
+  await app.work({ concurrency: 100 })
+  await until('settled', 100)
+  for (let quiet = false; !quiet;) {
+    await new Promise(resolve => setImmediate(resolve))
+    const { ready, leased } = await memory.inspector.counts('default')
+    quiet = ready === 0 && leased === 0
+  }
+  t.equal(ran.filter(([what]) => what === 'good').length, 100, 'every good one ran')
+  const ended = new Set([...all('settled').map(({ message }) => message.id), ...all('rejected').map(({ id }) => id)])
+  t.strictSame(
+    pushed.filter(({ id }) => !ended.has(id)),
+    [],
+    'and every other came to an end',
+  )
+  const { dead, delayed } = await memory.inspector.counts('default')
+  t.equal(dead + delayed + ran.length, 10_100, 'it ran, is dead, or waits for an actor that nobody has')
+  t.ok(dead > 5_000 && ran.length > 120, `${dead} dead, ${ran.length} run, ${delayed} unknown`)
+  t.equal(Object.getOwnPropertyNames(Object.prototype).join(), before)
+})
