@@ -93,7 +93,6 @@ export async function testing(
     throw new GreenroomError('TEST_UNBOUNDED', 'This app is under test already', {
       help: 'Dispose the other one first: `await using t = await testing(app)` inside the test',
     })
-  underTest.add(internals)
   const memory = memoryBroker({ clock, random, newId: systemId, log: internals.log, namespace: internals.namespace })
   const { broker, stored, died } = recorder(decorate(memory), () => (run === 'inline' && !draining ? drain() : undefined))
   let draining: Promise<void> | undefined
@@ -104,6 +103,7 @@ export async function testing(
     newId: systemId,
     connect: async () => ({ broker, store: memory.store, release: async () => {} }),
   })
+  underTest.add(internals)
 
   const queues = () => [...new Set(stored.map(({ queue }) => queue))]
   const waiting = async (names: readonly string[], place: 'ready' | 'delayed') => {

@@ -93,7 +93,7 @@ export interface Sender<A extends readonly unknown[], R, S, P, Q extends string 
    * @throws {GreenroomError} `NOT_DATA`, `SCHEMA_MISMATCH`, `BODY_TOO_LARGE`: nothing was stored. `BROKER_DOWN`: see `error.stored`. `APP_CLOSED`.
    */
   send(...args: A): Promise<Sent<R, P>>
-  /** One batch; handles in order. @throws {GreenroomError} `SEND_PARTIAL` with a verdict for each when only some were stored */
+  /** One batch; handles in order. @throws {GreenroomError} as `send()` when all failed alike; else `SEND_PARTIAL` with a verdict for each */
   sendMany(batch: Iterable<A>): Promise<Sent<R, P>[]>
   /** The plain data of a call, for `app.send()`, an outbox table or `current().after()`. No I/O. */
   message(...args: A): Message<A, R>

@@ -169,6 +169,7 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     toSending: sending,
     brokerUrl: () => locateBroker(config.broker, process.env, process.cwd()),
     async enter(other) {
+      if (other) life.checkNotClosed()
       await life.shut()
       world = other ?? realWorld
     },

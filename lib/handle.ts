@@ -15,7 +15,7 @@ const STATES: Readonly<Record<Place, State>> = {
 export class Handle implements Base {
   readonly id: string
   readonly stored: boolean
-  readonly by?: string
+  declare readonly by?: string // only where there is one: a handle is printed and sent as JSON
   readonly #live: () => Promise<Live>
   readonly #queue: string | undefined
   constructor(

@@ -165,9 +165,13 @@ function failedOutcome(run: Run, error: unknown): Outcome {
 /** A hostile sender must not grow the table. */
 const MOST_NAMES = 1_000
 
+/** When this process first met each name: for all its workers, and apart for each clock that a test moves. */
+const met = new WeakMap<Clock, Map<string, number>>()
+
 /** Releases a message for an actor that is not here, longer each time, until a deploy should long be over; then it is dead. */
 function unknownActors(clock: Clock): (actor: string) => Outcome {
-  const firstMet = new Map<string, number>()
+  const firstMet = met.get(clock) ?? new Map<string, number>()
+  met.set(clock, firstMet)
   return actor => {
     const now = clock.monotonic(),
       since = firstMet.get(actor) ?? now

@@ -4,6 +4,7 @@
  */
 import { GreenroomError } from './errors.ts'
 import { LONGEST_MS, shown } from './duration.ts'
+import { failureOf } from './failure.ts'
 import type { AnyMiddleware, Next } from './middleware.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -129,7 +130,7 @@ async function checked(
       )
   } catch (error) {
     const known = error instanceof GreenroomError && error.code === 'MIDDLEWARE_FAILED'
-    wrong = known ? error : misuse(name, 'threw', 'Fix it; the message is tried again', error)
+    wrong = known ? error : misuse(name, `threw: ${failureOf(error).message}`, 'Fix it; the message is tried again', error)
   }
   if (wrong) await below() // the handler must not go on behind a settled message
   frame.state = OVER

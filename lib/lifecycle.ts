@@ -33,6 +33,8 @@ export interface Lifecycle {
   openToSend(signal: AbortSignal | undefined): Promise<Live>
   /** @throws {GreenroomError} `APP_CLOSED` when this one is not open any more */
   checkOpen(live: Live): void
+  /** @throws {GreenroomError} `APP_CLOSED` when it was closed for good */
+  checkNotClosed(): void
   /** Lets go of everything. May be opened again. */
   shut(): Promise<void>
   /** The same for good. */
@@ -109,6 +111,9 @@ export function createLifecycle({ make, endUsers, clock, sendTimeoutMs, maxPendi
     openToSend,
     checkOpen(given) {
       if (given !== live || shutting) throw appClosed()
+    },
+    checkNotClosed() {
+      if (closed || closing) throw appClosed()
     },
     shut,
     close: () => (closing ??= closeForGood()),

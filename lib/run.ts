@@ -8,6 +8,7 @@ import { bound, type Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { AbortReason, AnyContext, Services } from './middleware.ts'
 import type { ResolvedOptions } from './options.ts'
+import { shared } from './registry.ts'
 import type { Outcome } from './outcome.ts'
 
 const ABORTS: Readonly<Record<AbortReason, (actor: string) => GreenroomError>> = {
@@ -87,7 +88,7 @@ export class Run implements AnyContext {
     return reason => {
       if (this.reason) return
       this.reason = reason
-      this.#controller?.abort(this.#error(reason))
+      if (this.#controller) shared.runs.run(this, () => this.#controller!.abort(this.#error(reason))) // listeners have current()
       this.execution?.abort(reason)
     }
   }

@@ -147,14 +147,15 @@ export async function store(host: SenderHost, made: readonly Made[], signal: Abo
 }
 
 /**
- * All handles, or one error that says what became of each.
- * @throws what the only message threw; {GreenroomError} `SEND_PARTIAL` with `details.verdicts` when there were several
+ * All handles, or one error.
+ * @throws the error itself when it is the same for all; {GreenroomError} `SEND_PARTIAL`, with what became of each, when it is not
  */
 function collect(host: SenderHost, made: readonly Made[], verdicts: readonly Verdict[]): Handle[] {
   const failed = verdicts.filter(verdict => 'failed' in verdict)
   if (failed.length === 0) return made.map((item, i) => handleOf(host, item, verdicts[i]!))
-  if (made.length === 1) throw failed[0]!.failed
-  const maybe = failed.some(({ failed }) => !(failed instanceof GreenroomError) || failed.stored !== 'no')
+  const codes = new Set(failed.map(({ failed }) => (failed instanceof GreenroomError ? failed.code : failed)))
+  if (failed.length === made.length && codes.size === 1) throw failed[0]!.failed
+  const maybe = failed.some(({ failed }) => !(failed instanceof GreenroomError) || failed.stored === 'maybe')
   throw new GreenroomError('SEND_PARTIAL', `${failed.length} of ${made.length} messages were not stored`, {
     help: 'error.details.verdicts says for each id what became of it; send the failed ones again',
     cause: failed[0]!.failed,

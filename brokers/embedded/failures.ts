@@ -43,10 +43,10 @@ export const otherNamespace = (path: string, theirs: string) =>
   invalid(
     path,
     `is used by a process of another pid namespace (${theirs}), a container most likely`,
-    'Processes that cannot see each other must not share a folder; use redis:// between containers',
+    'Processes that cannot see each other must not share a folder; let one container run all of them, or use a broker on a server',
   )
 export const networkPath = (path: string, cause: unknown) =>
-  invalid(path, 'cannot be locked, as on a network file system', 'Keep it on a local disk, or use redis://', cause)
+  invalid(path, 'cannot be locked, as on a network file system', 'Keep it on a local disk, or use a broker on a server', cause)
 
 export const diskFull = (path: string, cause?: unknown) =>
   new FolderError(

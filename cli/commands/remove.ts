@@ -15,7 +15,7 @@ export const remove = command({
       const { broker, inspector } = opened
       if (!broker.capabilities.removal) {
         throw new GreenroomError('BROKER_UNSUPPORTED', `${broker.name} cannot take a single message out of a queue`, {
-          help: 'Let it run and do nothing, or use the cancel middleware',
+          help: "Let it run and do nothing, or use the broker's own tools",
         })
       }
       return each(opened, positionals, values.queue, io, async ({ envelope: { queue, id } }) => {

@@ -185,7 +185,7 @@ t.test('a middleware that hangs when it looks at one message alone does not hang
   })
   const { app, clock } = await openMoving(t, chainOf(odd))
   const sent = t.rejects(app.actor(async (n: number) => n, { name: 'a1b' }).sendMany([[1], [2], [3]]), {
-    code: 'SEND_PARTIAL',
+    code: 'MIDDLEWARE_FAILED',
     stored: 'no',
   })
   await turns()
