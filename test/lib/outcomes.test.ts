@@ -246,7 +246,7 @@ t.test('no time limit is Infinity, for an actor and for a message', async t => {
     .send()
   await app.work()
   await turns()
-  await pass(clock, 24 * 3_600_000)
+  clock.advance(24 * 3_600_000)
   t.strictSame([all('settled'), all('stuck')], [[], []])
   end.open()
   await turns()
