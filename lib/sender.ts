@@ -154,8 +154,8 @@ function collect(host: SenderHost, made: readonly Made[], verdicts: readonly Ver
   const failed = verdicts.filter(verdict => 'failed' in verdict)
   if (failed.length === 0) return made.map((item, i) => handleOf(host, item, verdicts[i]!))
   const codes = new Set(failed.map(({ failed }) => (failed instanceof GreenroomError ? failed.code : failed)))
-  if (failed.length === made.length && codes.size === 1) throw failed[0]!.failed
-  const maybe = failed.some(({ failed }) => !(failed instanceof GreenroomError) || failed.stored === 'maybe')
+  const maybe = failed.find(({ failed }) => !(failed instanceof GreenroomError) || failed.stored === 'maybe')
+  if (failed.length === made.length && codes.size === 1) throw (maybe ?? failed[0]!).failed
   throw new GreenroomError('SEND_PARTIAL', `${failed.length} of ${made.length} messages were not stored`, {
     help: 'error.details.verdicts says for each id what became of it; send the failed ones again',
     cause: failed[0]!.failed,

@@ -143,6 +143,23 @@ t.test('one bad message of a batch is refused alone: SEND_PARTIAL has a verdict 
   await t.rejects(single.actor(handler, { name: 'a1b' }).sendMany([[1]]), refused, 'of one message it is the refusal itself')
 })
 
+t.test('when all of a batch fail alike it is their error, and the one that does not promise that nothing is stored', async t => {
+  const [no, maybe] = (['no', 'maybe'] as const).map(
+    stored => new GreenroomError('BROKER_DOWN', 'away', { help: 'Wait', stored }),
+  )
+  const other = new GreenroomError('DISK_FULL', 'The queue is full', { help: 'Wait', stored: 'no' })
+  for (const [verdicts, thrown] of [
+    [[no!, no!], { code: 'BROKER_DOWN', stored: 'no' }],
+    [[no!, maybe!], { code: 'BROKER_DOWN', stored: 'maybe' }],
+    [[maybe!, no!], { code: 'BROKER_DOWN', stored: 'maybe' }],
+    [[no!, other], { code: 'SEND_PARTIAL', stored: 'no' }],
+    [[other, maybe!], { code: 'SEND_PARTIAL', stored: 'maybe' }],
+  ] as const) {
+    const { app } = open(t, { broker: { ...memoryBroker(), push: async () => verdicts } })
+    await t.rejects(app.actor(handler, { name: 'a1b' }).sendMany([[1], [2]]), thrown)
+  }
+})
+
 t.test('a broker that gives too few verdicts, or something else, is told to be wrong', async t => {
   const memory = memoryBroker()
   const { app } = open(t, { broker: { ...memory, push: async () => [] } })
