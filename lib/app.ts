@@ -9,7 +9,7 @@ import { orderChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import { appSettings, type Config } from './config.ts'
 import { connection } from './connections.ts'
-import { define, type Definition, DEFAULT_QUEUE, type Hints, RESERVED_OPTIONS } from './definition.ts'
+import { define, type Definition, DEFAULT_QUEUE, type Hints, isElsewhere, placeText, RESERVED_OPTIONS } from './definition.ts'
 import { jsonEncoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
@@ -141,8 +141,9 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
 
   function add(definition: Definition): Definition {
     const before = definitions.get(definition.name)
-    if (before?.handler && definition.handler && before.file !== definition.file) {
-      duplicates.set(definition.name, new Set([...(duplicates.get(definition.name) ?? [before.file]), definition.file]))
+    if (before?.place && definition.place && isElsewhere(before.place, definition.place)) {
+      const places = duplicates.get(definition.name) ?? [placeText(before.place)]
+      duplicates.set(definition.name, new Set([...places, placeText(definition.place)]))
     }
     definitions.set(definition.name, definition)
     return definition
@@ -184,7 +185,6 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
         queue: checkName(queue, 'queue'),
         priority: 'normal',
         options: defaults,
-        file: 'declared',
       }
       if (!definitions.has(name)) add(declared)
       const implement = (handler: unknown, options: Record<string, unknown> = {}) =>

@@ -31,8 +31,8 @@ export interface Definition {
   readonly input?: StandardSchemaV1
   /** Absent: declared here, implemented elsewhere. */
   readonly handler?: Handler
-  /** The file that defined it, for errors. */
-  readonly file: string
+  /** Where it is defined; absent where it is only declared. */
+  readonly place?: Place
 }
 
 /** Marks a sender with the name and queue that it sends to, so that options such as `onSuccess` can take an actor. */
@@ -81,7 +81,7 @@ export function define(
   return {
     name,
     handler: handler as Handler,
-    file: callerFile(),
+    place: callerPlace(),
     queue: checkName(given['queue'] ?? DEFAULT_QUEUE, 'queue'),
     priority: priority === undefined ? 'normal' : checkPriority(priority),
     options: resolve(table, defaults, given, 'actor'),
@@ -145,24 +145,43 @@ export function checkOptions(
   }
 }
 
-/** The file that called `actor()`: the first frame outside this library. */
-function callerFile(): string {
-  return files().find(file => !OWN.test(file)) ?? 'unknown file'
+/** Where in the code an actor is defined. */
+export interface Place {
+  readonly file: string
+  /** What a hot reload adds to the file's URL, with its `?`. */
+  readonly query: string
+  /** `:line:column` */
+  readonly at: string
 }
 
-/** The files of the stack, innermost first; without the query that a hot reload adds, so that the same place stays the same. */
-function files(): readonly string[] {
+/**
+ * Whether these are two actors, and not one that was evaluated again: another file, or another line of the same evaluation of a file.
+ * A hot reload shifts lines, and evaluates the file under another URL.
+ */
+export const isElsewhere = (one: Place, other: Place): boolean =>
+  one.file !== other.file || (one.query === other.query && one.at !== other.at)
+
+export const placeText = ({ file, at }: Place): string => file + at
+
+const NOWHERE: Place = { file: 'unknown file', query: '', at: '' }
+
+/** Who called `actor()`: the first frame outside this library. */
+const callerPlace = (): Place => places().find(({ file }) => !OWN.test(file)) ?? NOWHERE
+
+/** The places of the stack, innermost first. */
+function places(): readonly Place[] {
   const { stack } = new Error() as { stack?: unknown } // a user's prepareStackTrace may make anything of it
   const frames = typeof stack === 'string' ? stack.split('\n').slice(1) : []
   return frames.flatMap(frame => {
     const place = frame.trim().replace(/^at (?:async )?/, '')
     const inner = place.endsWith(')') ? place.slice(place.indexOf(' (') + 2, -1) : place
-    return /^(.+?)(?:\?[^/]*)?:\d+:\d+$/.exec(inner)?.[1] ?? []
+    const [, file, query = '', at = ''] = /^(.+?)(\?[^/]*)?(:\d+:\d+)$/.exec(inner) ?? []
+    return file === undefined ? [] : [{ file, query, at }]
   })
 }
 
 /** This library's own files, wherever they are. In a bundle everything is one file, and that is the user's. */
-const OWN = ownFiles(files()[0] ?? '')
+const OWN = ownFiles(places()[0]?.file ?? '')
 function ownFiles(here: string): RegExp {
   const [, root] = /^(.*[\\/])lib[\\/]definition\.[cm]?[jt]s$/.exec(here) ?? []
   if (root === undefined) return /^node:/

@@ -131,6 +131,12 @@ t.test('two actors of one name: the worker refuses, and names both files', async
   }
 })
 
+t.test('two actors of one name in one file are two places', async t => {
+  const { app } = open(t)
+  await evaluate(app, 'same.mjs', "app.actor(() => {}, { name: 'mail' })\n app.actor(() => {}, { name: 'mail' })")
+  await t.rejects(app.work(), { code: 'ACTOR_DUPLICATE', message: /called mail: in .*same\.mjs:1:\d+, .*same\.mjs:2:\d+/ })
+})
+
 t.test('a module that is evaluated again defines its actors again: hot reload is no duplicate', async t => {
   const { app, until } = open(t)
   await evaluate(app, 'hot.mjs', "app.actor(() => (globalThis.hot = (globalThis.hot ?? 0) + 1), { name: 'mail' }).send()", 3)

@@ -98,7 +98,7 @@ t.test('two actors of one name', async t => {
   })
   t.match(await cli(['worker', 'a.mjs', 'b.mjs'], { cwd }), {
     code: 4,
-    err: /Two actors are called resize: in \S+a\.mjs, \S+b\.mjs/,
+    err: /Two actors are called resize: in \S+a\.mjs:2:5, \S+b\.mjs:2:5/,
   })
 })
 
