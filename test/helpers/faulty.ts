@@ -10,10 +10,12 @@ export interface Faults {
   readonly before: Partial<Record<Call, Fault>>
   /** Awaited after the broker has done it: the answer is lost, or late. */
   readonly after: Partial<Record<Call, Fault>>
+  /** Whether it pays no attention to signals. */
+  deaf: boolean
 }
 
 export function faulty(broker: Broker): { readonly broker: Broker; readonly faults: Faults } {
-  const faults: Faults = { before: {}, after: {} }
+  const faults: Faults = { before: {}, after: {}, deaf: false }
   async function call<T>(name: Call, body: () => Promise<T>): Promise<T> {
     await faults.before[name]?.()
     const answer = await body()
@@ -29,8 +31,8 @@ export function faulty(broker: Broker): { readonly broker: Broker; readonly faul
     faults,
     broker: {
       ...broker,
-      open: (queues, signal) => call('open', () => broker.open(queues, signal)),
-      push: (batch, options) => call('push', () => broker.push(batch, options)),
+      open: (queues, signal) => call('open', () => broker.open(queues, faults.deaf ? undefined : signal)),
+      push: (batch, options) => call('push', () => broker.push(batch, faults.deaf ? {} : options)),
       consume: options => call('consume', async () => faultyConsumer(await broker.consume(options))),
     },
   }

@@ -52,6 +52,7 @@ t.test('a push without an answer is BROKER_DOWN after sendTimeout, and may be st
 t.test('a queue that could not be opened in time is BROKER_DOWN, and nothing is stored, also later', async t => {
   const { faults, actor, clock, memory } = await away(t)
   const late = gate()
+  faults.deaf = true
   faults.before.open = times(1, () => late.opened)
   const sent = watched(actor.send(1))
   await turns()
@@ -274,17 +275,31 @@ t.test('close() before anything was opened opens nothing', async t => {
 })
 
 t.test('what is sent before close() is stored, also while the app opens', async t => {
-  for (const warm of [true, false]) {
-    const { app, memory } = open(t)
+  for (const [what, warm, slow] of [
+    ['open', true, 0],
+    ['opening', false, 0],
+    ['opening for a while', false, 5],
+  ] as const) {
+    const setup: AnyMiddleware = { name: 'slow', setup: () => turns(slow) }
+    const { app, memory } = open(t, { middleware: [...standard(), setup] })
     const actor = app.actor(handler, { name: 'a1b' })
     if (warm) await actor.send(0)
     const sends = Promise.all([actor.send(1), actor.sendMany([[2], [3]]), app.send([actor.message(4)])])
     await app.close()
-    await t.resolves(sends)
-    t.match(await memory.inspector.counts('default'), { ready: warm ? 5 : 4 })
+    await t.resolves(sends, what)
+    t.match(await memory.inspector.counts('default'), { ready: warm ? 5 : 4 }, what)
     await t.rejects(actor.send(5), { code: 'APP_CLOSED' }, 'and what is sent after it is not')
     t.match(await memory.inspector.counts('default'), { ready: warm ? 5 : 4 })
   }
+})
+
+t.test('the broker is let go only when what was sent before close() is stored', async t => {
+  const setup: AnyMiddleware = { name: 'slow', setup: () => turns(5) }
+  const app = greenroom({ broker: 'memory:', namespace: 'let-go', middleware: [setup] })
+  const actor = app.actor(handler, { name: 'a1b' })
+  const sends = Promise.all([actor.send(1), actor.sendMany([[2], [3]]), app.send([actor.message(4)])])
+  await app.close()
+  for (const sent of (await sends).flat()) t.match(sent, { stored: true })
 })
 
 t.test('close() ends, whatever the broker does', async t => {

@@ -207,7 +207,8 @@ t.test('the time limit aborts the signal; what ends within the grace is as good 
     await pass(clock, 1)
     t.match(reason, { code: 'TIME_LIMIT', message: /slow ran longer than its time limit/ })
     t.match(all('settled'), [{ outcome: wanted }], what)
-    t.strictSame(all('stuck'), [])
+    await pass(clock, 10_000)
+    t.strictSame(all('stuck'), [], 'and is not called stuck when the grace is over')
   }
 })
 
@@ -234,6 +235,43 @@ t.test('a handler that ignores its signal is settled without it, reported and co
   t.equal(all('settled').length, 2, 'a late success is no success')
   t.equal(lines.filter(({ text }) => /went on for 2s after its signal was aborted/.test(text)).length, 2)
   ends[1]!.open(2)
+})
+
+t.test('any layer may abort a run; the first reason stays', async t => {
+  for (const [reasons, wanted] of [
+    [['cancelled', 'time limit'], { kind: 'dead', reason: 'cancelled', error: { code: 'CANCELLED' } }],
+    [['time limit', 'cancelled'], { kind: 'retry', error: { code: 'TIME_LIMIT' } }],
+    [['shutdown', 'cancelled'], { kind: 'release', reason: 'shutdown' }],
+    [['lease lost'], { kind: 'release', reason: 'lease lost' }],
+  ] as const)
+    for (const early of [true, false]) {
+      const aborts: AnyMiddleware = {
+        name: 'aborts',
+        process({ abort }, next) {
+          const tell = () => reasons.forEach(reason => abort(reason))
+          if (early) tell()
+          else setImmediate(tell)
+          return next()
+        },
+      }
+      const { app, all } = await openMoving(t, { middleware: [...standard(), aborts] })
+      let ran = false
+      const actor = app.actor(
+        async () => {
+          ran = true
+          const { signal } = current()
+          if (!signal.aborted) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+          throw signal.reason
+        },
+        { name: 'a1b' },
+      )
+      await actor.send()
+      const worker = await app.work({ concurrency: 1 })
+      await turns(4)
+      t.match(all('settled')[0], { outcome: wanted }, `${reasons.join(', ')}${early ? ', before it runs' : ''}`)
+      t.equal(ran, !early)
+      void worker.close({ grace: 0 })
+    }
 })
 
 t.test('no time limit is Infinity, for an actor and for a message', async t => {

@@ -194,6 +194,7 @@ t.test('with() keeps options; later ones win, undefined leaves what was there', 
       { queue: 'other', priority: 2, options: { maxRetries: 3 }, place: 'delayed' },
     ],
     [kept.with({ delay: 0 }), { queue: 'other', priority: 2, options: { maxRetries: 3 }, place: 'ready' }],
+    [sum.with({ at: 1 }).with({ delay: '1m' }), { queue: 'maths', priority: 2, options: {}, place: 'delayed' }],
     [kept.with({ at: 0 }), { queue: 'other', priority: 2, options: { maxRetries: 3 }, place: 'ready' }],
     [
       sum.with({ maxAge: '5m', minBackoff: '1s', timeLimit: Infinity }),
