@@ -45,6 +45,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
   /** Aborted to end one take; and the queues that it may bring nothing of. */
   let asking = new AbortController(),
     full: ReadonlySet<string> = NONE
+  let starting = false
   let stopping: { force(graceMs: number): void } | undefined, wake: (() => void) | undefined, sweepTimer: Timer | undefined
 
   await broker.open(queues)
@@ -81,8 +82,10 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     })
   }
   function startHeld(): void {
-    if (stopping) return
+    if (stopping || starting) return // what ends at once starts the next in this loop, and not in one more call
+    starting = true
     for (let delivery = slots.next(); delivery; delivery = slots.next()) start(delivery)
+    starting = false
   }
   function giveBack(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {

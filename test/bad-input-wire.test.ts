@@ -180,3 +180,22 @@ t.test('10,000 fuzzed bodies among good ones: each is run or dead, and nothing e
   t.ok(dead > 5_000 && ran.length > 120, `${dead} dead, ${ran.length} run, ${delayed} unknown`)
   t.equal(Object.getOwnPropertyNames(Object.prototype).join(), before)
 })
+
+t.test('a flood of bodies that cannot be read, with as many runs at once as there may be, stops nothing', async t => {
+  const { app, memory, good, ran, until, all } = openGood(t)
+  const flood = Array.from({ length: 20_000 }, (_, i) => ({
+    id: `flood-${i}`,
+    queue: 'default',
+    attempt: 0,
+    priority: 1 as const,
+    body: Buffer.from('{'),
+  }))
+  await memory.push(flood)
+  await good.send('last')
+  await app.work({ concurrency: 10_000 })
+  await until('rejected', flood.length)
+  await until('settled')
+  t.strictSame(ran, [['last']])
+  t.strictSame(all('trouble'), [])
+  t.match(await memory.inspector.counts('default'), { leased: 0, ready: 0 })
+})
