@@ -71,6 +71,8 @@ const DEFAULT_TIMEOUT_MS = 5_000
 /** Taken when the module loads: fake timers of test runners replace the global. */
 const turnEnds = setImmediate
 const underTest = new WeakSet<Internals>()
+/** An orderly end needs no time, only turns. So many are given before the clock is moved, which would fire timers that were left. */
+const QUIET_TURNS = 20
 
 /**
  * Puts an app on a memory broker and a moving clock until it is disposed.
@@ -95,15 +97,32 @@ export async function testing(
     })
   const memory = memoryBroker({ clock, random, newId: systemId, log: internals.log, namespace: internals.namespace })
   const { broker, stored, died } = recorder(decorate(memory), () => (run === 'inline' && !draining ? drain() : undefined))
-  let draining: Promise<void> | undefined
+  let draining: Promise<void> | undefined,
+    over = false
 
-  await internals.enter({
-    clock,
-    random,
-    newId: systemId,
-    connect: async () => ({ broker, store: memory.store, release: async () => {} }),
-  })
-  underTest.add(internals)
+  underTest.add(internals) // before the first wait: two may begin at once
+  try {
+    await internals.enter({
+      clock,
+      random,
+      newId: systemId,
+      connect: async () => ({ broker, store: memory.store, release: async () => {} }),
+    })
+  } catch (error) {
+    underTest.delete(internals)
+    throw error
+  }
+
+  /** What a test does while it lasts; afterwards it would do it to the real broker. */
+  async function during<T>(what: string, body: () => Promise<T>): Promise<T> {
+    try {
+      const value = over ? undefined : await body()
+      if (!over) return value as T
+    } catch (error) {
+      if (!over) throw error
+    }
+    throw new GreenroomError('LEAK', `${what} went on after the end of the test`, { help: `Await t.${what} inside the test` })
+  }
 
   const queues = () => [...new Set(stored.map(({ queue }) => queue))]
   const waiting = async (names: readonly string[], place: 'ready' | 'delayed') => {
@@ -111,15 +130,16 @@ export async function testing(
     return counts.reduce((sum, count) => sum + count[place], 0)
   }
 
-  /** Runs what is ready, with a worker that ends when nothing is. */
+  /** Runs what is ready, with a worker that ends when nothing is; and with another when a queue was first used meanwhile. */
   function drain(only?: readonly string[]): Promise<void> {
-    return (draining ??= (async () => {
-      const names = only ?? queues()
-      if (names.length > 0)
+    return (draining ??= during('join()', async () => {
+      for (let names = only ?? queues(), served = 0; names.length > served && !over; names = only ?? queues()) {
+        served = names.length
         await (
           await work({ ...internals, log: quiet(internals.log) }, { queues: names, until: 'idle' })
         ).stopped
-    })().finally(() => {
+      }
+    }).finally(() => {
       draining = undefined
     }))
   }
@@ -145,9 +165,10 @@ export async function testing(
     try {
       for (;;) {
         await Promise.race([drain(only), lateness])
+        if (over) return
         if (late) throw unbounded(only ?? queues(), internals)
         const names = only ?? queues()
-        if ((await waiting(names, 'ready')) > 0) continue // a queue that was first used meanwhile
+        if ((await waiting(names, 'ready')) > 0) continue // sent since
         if ((await waiting(names, 'delayed')) === 0) return
         clock.advance(clock.next() ?? 0)
       }
@@ -175,9 +196,10 @@ export async function testing(
     const leaving = internals.enter(undefined).finally(() => {
       left = true
     })
-    while (!left) {
+    leaving.catch(() => {}) // it is thrown below; until then nobody waits for it
+    for (let turn = 0; !left; turn++) {
       await new Promise(turnEnds)
-      if (!left) clock.advance(clock.next() ?? 0)
+      if (!left && turn >= QUIET_TURNS) clock.advance(clock.next() ?? 0)
     }
     await leaving
   }
@@ -196,10 +218,13 @@ export async function testing(
   }
   return {
     sent,
-    join,
-    advance,
+    join: options => during('join()', () => join(options)),
+    advance: by => during('advance()', () => advance(by)),
     clock,
-    run: (actor, args, options) => runAlone(internals, targetOf(actor)?.actor ?? '', args, options) as Promise<never>,
+    run: (actor, args, options) => {
+      const name = targetOf(actor)?.actor ?? ''
+      return during('run()', () => runAlone(internals, name, args, options)) as Promise<never>
+    },
     get dead() {
       return died.map(({ envelope, reason, error }) => {
         const failure = decodeFailure(error)
@@ -208,9 +233,13 @@ export async function testing(
     },
     async [Symbol.asyncDispose]() {
       const unfinished = [...internals.workers].reduce((sum, { running }) => sum + running, 0)
-      await leave()
-      underTest.delete(internals)
-      await memory[Symbol.asyncDispose]()
+      over = true
+      try {
+        await leave()
+      } finally {
+        underTest.delete(internals)
+        await memory[Symbol.asyncDispose]()
+      }
       if (unfinished > 0)
         throw new GreenroomError('LEAK', `${unfinished} handlers were still running at the end of the test`, {
           help: 'Await t.join(), or let the handler watch current().signal',

@@ -171,7 +171,9 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     brokerUrl: () => locateBroker(config.broker, process.env, process.cwd()),
     async enter(other) {
       if (other) life.checkNotClosed()
-      await life.shut()
+      await life.shut().finally(() => {
+        world = realWorld // also when something fails to close
+      })
       world = other ?? realWorld
     },
   }
