@@ -17,6 +17,7 @@ t.test('the package holds what it is built to, and nothing else', async t => {
     'LICENSE',
     'README.md',
     'dist',
+    'docs',
     'package.json',
   ])
   const parts = packed.filter(path => path.startsWith('dist/')).map(path => path.split('/').slice(1, -1).slice(0, 2).join('/'))
