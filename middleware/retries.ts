@@ -90,6 +90,14 @@ interface Policy {
   readonly retryWhen: RetryWhen | undefined
 }
 
+/** A promise is true whatever it comes to: the message would be tried again for ever. */
+function saysYes(retryWhen: RetryWhen, failure: Parameters<RetryWhen>[0]): boolean {
+  const answer: unknown = retryWhen(failure)
+  if (typeof answer !== 'object' || answer === null || !('then' in answer)) return Boolean(answer)
+  Promise.resolve(answer).catch(() => {}) // nobody waits for it
+  throw new TypeError('retryWhen returned a promise; it must answer at once, true or false')
+}
+
 /** Why this failure is the last; undefined when it is tried again. Pure, but for the user's own `retryWhen`. */
 export function finalReason(
   error: unknown,
@@ -100,7 +108,7 @@ export function finalReason(
   const thrown = throws.find(kind => isA(kind, error))
   if (thrown) return `threw ${thrown.name}, which is not tried again: ${failureOf(error).message}`
   if (retryWhen)
-    return retryWhen({ attempt: failedAttempts, error })
+    return saysYes(retryWhen, { attempt: failedAttempts, error })
       ? undefined
       : `retryWhen said no after attempt ${failedAttempts}: ${failureOf(error).message}`
   return failedAttempts > maxRetries
