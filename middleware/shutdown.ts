@@ -15,7 +15,7 @@ export function shutdown({
   notifyShutdown = false,
 }: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
   const opted = new Map<Message, Context['abort']>() // by message: another worker of this app may stop, and it is not their affair
-  const options: ShutdownSpecs = { notifyShutdown: perMessage(flag(notifyShutdown)) }
+  const options: ShutdownSpecs = { notifyShutdown: perMessage(flag(flag(false).parse(notifyShutdown, 'notifyShutdown'))) }
   return defineMiddleware({
     name: 'shutdown',
     inside: ['callbacks', 'retries'],
