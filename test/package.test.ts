@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { posix } from 'node:path'
 import t from 'tap'
+import { linksOf, textOf } from './docs-pages.ts'
 import { root } from './root.ts'
 
 const require = createRequire(`${root}package.json`)
@@ -14,8 +15,10 @@ const packed = filesOfThePackage()
 t.test('the package holds what it is built to, and nothing else', async t => {
   t.strictSame([...new Set(packed.map(path => path.split('/')[0]))].toSorted(), [
     'CHANGELOG.md',
+    'CONTRIBUTING.md',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
     'dist',
     'docs',
     'package.json',
@@ -27,6 +30,14 @@ t.test('the package holds what it is built to, and nothing else', async t => {
     packed.filter(path => /\.test\.|\.inputs$/.test(path)),
     [],
   )
+})
+
+t.test('links between the pages of the package lead to what is in it', async t => {
+  const pages = packed.filter(path => path.endsWith('.md'))
+  t.ok(pages.some(path => path.startsWith('docs/')))
+  for (const page of pages)
+    for (const link of linksOf(textOf(page)).filter(link => !/^(?:[a-z]+:|#)/.test(link)))
+      t.ok(packed.includes(posix.join(posix.dirname(page), link.split('#')[0]!)), `${page} links to ${link}`)
 })
 
 t.test('a source map of the package carries its sources', async t => {
