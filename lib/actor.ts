@@ -49,5 +49,6 @@ function inContext(
   if (result instanceof Promise) return result.then(send)
   if (run.followUps)
     send(undefined).catch((error: unknown) => host.services.log.error({ err: error }, 'what after() was given could not be sent'))
+  run.over = true
   return result
 }

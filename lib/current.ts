@@ -51,7 +51,10 @@ class CurrentRun implements Current {
   }
   get after() {
     return (...messages: readonly Message[]) => {
-      ;(this.#run.followUps ??= []).push(...messages)
+      const run = this.#run
+      if (!run.over) (run.followUps ??= []).push(...messages)
+      else
+        run.log.error({ count: messages.length }, 'after() was called when the handler had ended: await what calls it. Not sent')
     }
   }
 }

@@ -123,6 +123,7 @@ class Execution {
   }
   #end(outcome: Outcome): void {
     this.#run.execution = undefined
+    this.#run.over = true
     this.#grace?.cancel()
     if (this.#left) this.#parts.back()
     this.#frame.settled = true

@@ -42,6 +42,8 @@ export class Run implements AnyContext {
   frame: Frame | undefined
   /** Messages to be stored if this run succeeds. */
   followUps: Message[] | undefined
+  /** Whether the handler has ended: a message that is added now would be lost. */
+  over = false
   /** The handler, while it runs. */
   execution: { abort(reason: AbortReason): void } | undefined
   readonly #services: Services
@@ -98,7 +100,9 @@ export class Run implements AnyContext {
 }
 
 /** What `after()` was given, once a run without a worker has succeeded. @throws what the first that was not stored says */
-export async function sendFollowUps({ followUps, push }: Run): Promise<void> {
+export async function sendFollowUps(run: Run): Promise<void> {
+  run.over = true
+  const { followUps, push } = run
   if (!followUps) return
   for (const pushed of await push(followUps)) if (pushed instanceof GreenroomError) throw pushed
 }

@@ -6,7 +6,7 @@ import type { Entry } from '../../lib/broker.ts'
 import { jsonEncoder } from '../../lib/encoder.ts'
 import { derivedId } from '../../lib/ids.ts'
 import { open, openMoving } from '../helpers/open.ts'
-import { pass, turns } from '../helpers/turns.ts'
+import { gate, pass, turns } from '../helpers/turns.ts'
 
 const decoded = ({ envelope }: Entry) => jsonEncoder().decode(envelope.body)
 
@@ -226,4 +226,30 @@ t.test('the default app is made at the first use, once', async t => {
   t.equal(hello('ada'), 'hello, ada')
   t.equal(getDefaultApp(), getDefaultApp())
   t.match(getDefaultApp().chain, greenroom().chain)
+})
+
+t.test('after() when the handler has ended sends nothing, and says so', async t => {
+  const { app, memory, clock, lines, all } = await openMoving(t)
+  const next = app.actor(() => {}, { name: 'next', queue: 'other' })
+  const end = gate()
+  const forgets = app.actor(
+    () => {
+      const { after } = current()
+      void end.opened.then(() => after(next.message()))
+    },
+    { name: 'forgets' },
+  )
+  await forgets.with({ id: 'x' }).send()
+  await app.work({ queues: ['default'] })
+  await pass(clock, 1_000)
+  t.match(all('settled'), [{ outcome: { kind: 'done' } }])
+  forgets()
+  t.strictSame(lines, [])
+  end.open()
+  await turns()
+  t.match(lines, [
+    { level: 'error', facts: { id: 'x', actor: 'forgets', count: 1 }, text: /handler had ended/ },
+    { level: 'error', facts: { actor: 'forgets', attempt: 0 }, text: /handler had ended/ },
+  ])
+  t.match(await memory.inspector.counts('other'), { ready: 0 })
 })
