@@ -4,8 +4,10 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { blocksOf, textOf } from './docs-pages.ts'
@@ -67,6 +69,9 @@ async function nodeOf(major: number): Promise<string | undefined> {
   return stdout.trim() || undefined
 }
 
+/** Asked for all at once: where they are not there yet they are large. */
+const nodes = new Map(NODES.map(major => [major, nodeOf(major)]))
+
 const packed = exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', shop], {
   cwd: root,
   env: environment(process.execPath),
@@ -98,7 +103,7 @@ t.test('the first screen has what this test is about', async t => {
 
 for (const major of NODES)
   t.test(`the first screen on Node ${major}`, { timeout: TEST_MS }, async t => {
-    const node = await nodeOf(major)
+    const node = await nodes.get(major)
     if (node === undefined) {
       t.pass('as the README says', { skip: `npx node@${major} gives no Node here` })
       return
@@ -174,4 +179,7 @@ t.test('the same two files as TypeScript, every argument checked', { timeout: TE
     t.equal(wrong, '', compiler)
   }
   t.match((await exec('node', ['out/send.mjs'], options)).stdout, /^sent /, 'compiled')
+  for (const { file } of files) rmSync(join(cwd, file))
+  const tsx = createRequire(join(root, 'package.json')).resolve('tsx')
+  t.match((await exec('node', ['--import', pathToFileURL(tsx).href, 'send.mts'], options)).stdout, /^sent /, 'as tsx runs it')
 })
