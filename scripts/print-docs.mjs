@@ -12,22 +12,35 @@ import { embeddedBroker } from '../dist/esm/brokers/embedded/index.js'
 import { brokerRules, runBrokerRules, runStoreRules, storeRules } from '../dist/esm/conformance.js'
 import { logging, standard } from '../dist/esm/index.js'
 import { DEFAULTS } from '../dist/esm/lib/defaults.js'
-import { shortDuration } from '../dist/esm/lib/duration.js'
+import { durationMs, shortDuration } from '../dist/esm/lib/duration.js'
 import { root } from './tree.mjs'
 
-/** What an option is for, as it stands in no other place. A new option needs a line here. */
+/** What an option is for, and why it has its default, as they stand in no other place. A new option needs a line here. */
 const OPTIONS = {
-  onSuccess: 'an actor that is sent `(result, message)` once the message is done',
-  onFailure: 'an actor that is sent `(failure, message)` once it is given up',
-  maxRetries: 'how often to try again; 0 is never',
-  minBackoff: 'the shortest wait before the next attempt',
-  maxBackoff: 'the longest',
-  throws: 'error classes that are not tried again',
-  retryWhen: '`({ attempt, error }) => boolean`, decides instead of `maxRetries`',
-  onExhausted: 'an actor that is sent `(message, failure)` when `retries` gives a message up',
-  maxAge: 'a message that is older when its turn comes is dead without running',
-  notifyShutdown: 'whether the signal is aborted as soon as the worker begins to stop',
-  timeLimit: 'when the signal of a run is aborted',
+  onSuccess: ['an actor that is sent `(result, message)` once the message is done', 'nothing follows that nobody asked for'],
+  onFailure: ['an actor that is sent `(failure, message)` once it is given up', 'the same'],
+  maxRetries: [
+    'how often to try again; 0 is never',
+    'with the back-offs about three weeks: an outage is mended, and somebody is back from holiday',
+    'retries',
+  ],
+  minBackoff: ['the shortest wait before the next attempt', 'what is overloaded or restarts needs seconds, not milliseconds'],
+  maxBackoff: ['the longest', 'what failed for days is no more urgent than that'],
+  throws: ['error classes that are not tried again', 'only you know which failures are final'],
+  retryWhen: ['`({ attempt, error }) => boolean`, decides instead of `maxRetries`', 'the same'],
+  onExhausted: [
+    'an actor that is sent `(message, failure)` when `retries` gives a message up',
+    'nothing follows that nobody asked for',
+  ],
+  maxAge: ['a message that is older when its turn comes is dead without running', 'late work is still wanted, unless you say'],
+  notifyShutdown: [
+    'whether the signal is aborted as soon as the worker begins to stop',
+    'most handlers end within the grace by themselves',
+  ],
+  timeLimit: [
+    'when the signal of a run is aborted',
+    'long enough for most, short enough that a handler that hangs does not hold its slot for a day',
+  ],
 }
 const CAPABILITIES = {
   lease: 'how it learns that a worker died',
@@ -62,7 +75,9 @@ const STORES = {
 }
 
 const number = value => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
-const shown = (value, unit) => (unit === 'ms' ? shortDuration(value) : `${number(value)} ${unit}`)
+const shown = (value, unit) => (unit === 'ms' ? exact(value) : `${number(value)} ${unit}`)
+/** `30s`, or milliseconds where that would be rounded. */
+const exact = ms => (durationMs(shortDuration(ms), '') === ms ? shortDuration(ms) : `${number(ms)} ms`)
 const row = cells => `| ${cells.join(' | ')} |`
 const table = (head, rows) => [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
 const word = value => (value === true ? 'yes' : value === false ? 'no' : String(value))
@@ -85,14 +100,15 @@ function isDuration(option) {
 
 function options() {
   return table(
-    ['option', 'middleware', 'default', 'per message', 'what it does'],
+    ['option', 'middleware', 'default', 'per message', 'what it does', 'why this default'],
     [...standard(), logging({ log: console })].flatMap(({ name, options = {} }) =>
       Object.entries(options).map(([key, option]) => {
         if (!(key in OPTIONS)) throw new Error(`scripts/print-docs.mjs has no line for the option ${key}`)
         const { default: value, perMessage } = option
         const none = value === undefined || value === Infinity || (Array.isArray(value) && value.length === 0)
-        const text = none ? 'none' : isDuration(option) ? shortDuration(value) : word(value)
-        return [`\`${key}\``, `\`${name}()\``, text, word(perMessage), OPTIONS[key]]
+        const [what, why, unit] = OPTIONS[key]
+        const text = none ? 'none' : isDuration(option) ? exact(value) : [`${value}`, unit].filter(Boolean).join(' ')
+        return [`\`${key}\``, `\`${name}()\``, text, word(perMessage), what, why]
       }),
     ),
   )

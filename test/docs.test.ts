@@ -3,11 +3,12 @@
  * print what is said; links lead somewhere; the tests that docs/guarantees.md names exist; what is printed from code is up to date.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { embeddedBrokerOf } from '../brokers/embedded/url.ts'
 import { anchorsOf, type Block, blocksOf, linksOf, pages, textOf } from './docs-pages.ts'
 import { root } from './root.ts'
 
@@ -92,13 +93,23 @@ t.test('every block that is marked `run` runs, and prints what the block after i
   }
 })
 
+t.test('no block of code escapes these tests', async t => {
+  t.strictSame([...new Set(blocks.map(({ language }) => language))].toSorted(), ['js', 'sh', 'text', 'ts', 'yaml'])
+  t.strictSame(
+    [...new Set(blocks.flatMap(({ words }) => [...words]))].filter(word => !/^(?:file=.+|run|prelude|printed)$/.test(word)),
+    [],
+  )
+  for (const page of pages) t.notMatch(textOf(page), /^[ \t]+```|^ *~~~/m, `${page} has fences at the beginning of lines only`)
+})
+
 t.test('links between pages lead to a page and to a heading of it', async t => {
-  const anchors = new Map(pages.map(page => [page, anchorsOf(textOf(page))]))
-  for (const page of pages) {
+  const all = [...pages, ...readdirSync(root).filter(name => name.endsWith('.md') && !pages.includes(name))]
+  const anchors = new Map(all.map(page => [page, anchorsOf(textOf(page))]))
+  for (const page of all) {
     for (const link of linksOf(textOf(page))) {
       if (/^[a-z]+:/.test(link)) continue
       const [path = '', anchor] = link.split('#')
-      const target = path === '' ? page : join(dirname(page), path)
+      const target = path === '' ? page : posix.join(posix.dirname(page), path)
       t.ok(existsSync(join(root, target)), `${page} links to ${link}`)
       if (anchor !== undefined) t.ok(anchors.get(target)?.has(anchor), `${page} links to the heading ${link}`)
     }
@@ -134,3 +145,36 @@ t.test('docs/defaults.md and docs/brokers.md are what scripts/print-docs.mjs pri
   )
   t.equal(printed, '')
 })
+
+t.test("docs/brokers.md has the parameters of the file broker's URL, each with its default", async t => {
+  const section = textOf('docs/brokers.md').split('### Parameters')[1]!.split('\n#')[0]!
+  const rows = new Map([...section.matchAll(/^\| `(\w+)` \| (.+?) \|/gm)].map(([, name, value]) => [name!, value!]))
+  const known = /Known are ([\w, ]+\w)/.exec(errorOf(() => embeddedBrokerOf('file:queue?x-y-z=1', {} as never)))?.[1]
+  t.strictSame([...rows.keys()], known?.split(', '))
+
+  const source = readFileSync(join(root, 'brokers/embedded/index.ts'), 'utf8')
+  const constants: Readonly<Record<string, number>> = { SECOND_MS: 1_000, DAY_MS: 86_400_000 }
+  for (const [name, value] of Object.entries(constants)) t.match(source, new RegExp(`\\b${name} = ${number(value, '_')}\\b`))
+  for (const [name, shown] of rows) {
+    const [, written = ''] = new RegExp(`^ {2}${name} = (.+),$`, 'm').exec(source) ?? []
+    const value = /\d/.test(written)
+      ? written.split(' * ').reduce((product, part) => product * (constants[part] ?? Number(part.replaceAll('_', ''))), 1)
+      : written
+    const expected =
+      typeof value === 'number' ? number(value, ',') : value === 'Infinity' ? 'no limit' : value.replaceAll("'", '`')
+    t.equal(shown.replace(/ \(.*\)$/, ''), name.endsWith('Ms') ? `${expected} ms` : expected, name)
+  }
+})
+
+function number(value: number, separator: string): string {
+  return `${value}`.replace(/\B(?=(?:\d{3})+$)/g, separator)
+}
+
+function errorOf(body: () => unknown): string {
+  try {
+    body()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return ''
+}
