@@ -81,11 +81,11 @@ t.test('every block that is marked `run` runs, and prints what the block after i
     await t.test(`${block.page}:${block.line}`, async t => {
       const cwd = mkdtempSync(join(tmpdir(), 'greenroom-docs-'))
       t.teardown(() => rmSync(cwd, { recursive: true, force: true }))
-      const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env
+      const { NODE_ENV: _, NODE_OPTIONS: __, NODE_TEST_CONTEXT: ___, ...env } = process.env
       const file = join(root, folder, 'out', pathOf(block).replace(/ts$/, 'js'))
       const { stdout } = await exec(process.execPath, [file], {
         cwd,
-        env: { ...env, NODE_ENV: 'test', GREENROOM_BROKER: block.words.has('file') ? 'file:queue' : 'memory:' },
+        env: { ...env, GREENROOM_BROKER: `file:${join(cwd, 'queue')}` },
         timeout: 30_000,
       })
       if (after?.words.has('printed')) t.equal(stdout, after.text)
