@@ -13,7 +13,7 @@ export interface Events {
   sent: { readonly message: Message; readonly stored: boolean; readonly by?: string }
   /** A run begins. */
   started: { readonly message: Message; readonly attempt: number; readonly deliveries: number }
-  /** A run ended and the broker was told. `settled` is 'lost' when the lease was gone: the message runs again elsewhere. */
+  /** A run ended and the broker was told. `settled` is 'lost' when the lease was gone (the message runs again elsewhere), or when an earlier answer was. */
   settled: {
     readonly message: Message
     readonly outcome: Outcome

@@ -31,7 +31,7 @@ export interface ExecutorParts {
 /** What to tell the broker, and what to tell observers once it answered. */
 export interface Executed {
   readonly settlement: Settlement
-  told(settled: Settled | undefined): void
+  told(settled: Settled): void
 }
 
 export interface Executor {
@@ -68,9 +68,9 @@ class Ended implements Executed {
     this.#start = start
     this.#live = live
   }
-  told(settled: Settled | undefined): void {
+  told(settled: Settled): void {
     const { events, clock } = this.#live
-    if (!settled || !events.watched('settled')) return
+    if (!events.watched('settled')) return
     const { message, attempt } = this.#run
     events.emit('settled', { message, outcome: this.#outcome, attempt, ms: clock.monotonic() - this.#start, settled })
   }

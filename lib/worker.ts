@@ -60,7 +60,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
       go?.()
     },
     failed(error, count) {
-      log.error({ err: error, count }, 'settlements failed; their messages run again when the lease lapses')
+      log.error({ err: error, count }, 'settlements failed; they are tried again until the broker answers')
       events.emit('trouble', { what: `${count} settlements failed`, error })
     },
   })
@@ -176,6 +176,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
       await inTime(settler.idle())
     } finally {
       isOver = true
+      settler.end()
       for (const timer of [...timers, sweepTimer]) timer?.cancel()
       settings.signal?.removeEventListener('abort', onSignal)
       await inTime(consumer[Symbol.asyncDispose]())

@@ -295,13 +295,16 @@ t.test('decorate injects failures of every call, and the app comes through', asy
   await t.rejects(actor.send(1), { code: 'BROKER_DOWN', stored: 'no' })
   t.strictSame(test.sent(), [], 'what was not stored was not sent')
   await actor.send(2)
-  const joined = test.join()
-  while (left.settle > 0) {
+  let isOver = false
+  const joined = test.join().finally(() => {
+    isOver = true
+  })
+  while (!isOver) {
     await turns(1)
-    test.clock.advance(test.clock.next() ?? 0)
+    if (left.take >= 0) test.clock.advance(test.clock.next() ?? 0) // a worker waits before it takes again
   }
   await joined
-  t.strictSame(ran, [2, 2], 'the settlement was lost, so it ran again')
+  t.strictSame(ran, [2], 'it ran once: the settlement was made again')
   t.match(all('settled').at(-1), { settled: 'ok' })
   t.equal(all('trouble').length, 2)
 })

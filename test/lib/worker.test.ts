@@ -167,11 +167,11 @@ t.test('a broker that goes away while a worker takes is tried again, told once, 
   t.equal(lines.filter(({ text }) => text === 'the broker answers again').length, 1)
 })
 
-t.test('a settlement that fails leaves the lease to lapse: the message runs again', async t => {
-  const { app, clock, all, faults } = await openFaulty(t)
+t.test('a settlement that fails is tried again until the broker answers, and the message runs once', async t => {
+  const { app, memory, clock, all, faults } = await openFaulty(t)
   let runs = 0
   const actor = app.actor(() => ++runs, { name: 'a1b' })
-  faults.before.settle = times(1, down)
+  faults.before.settle = times(5, down)
   await actor.send()
   const worker = await app.work({ lease: '10s' })
   await turns()
@@ -179,7 +179,41 @@ t.test('a settlement that fails leaves the lease to lapse: the message runs agai
   t.strictSame(all('settled'), [], 'nobody is told that it is settled')
   t.match(all('trouble'), [{ what: '1 settlements failed', error: { code: 'BROKER_DOWN' } }])
   t.equal(worker.running, 0)
-  await worker.close()
+  await pass(clock, 60_000)
+  t.equal(runs, 1)
+  t.match(all('settled'), [{ outcome: { kind: 'done', result: 1 }, settled: 'ok' }])
+  t.equal(all('trouble').length, 1, 'told once')
+  t.match(await memory.inspector.counts('default'), { leased: 0, ready: 0 })
+})
+
+t.test('a settlement whose answer was lost is made once, whatever the second answer is called', async t => {
+  const { app, memory, clock, all, faults } = await openFaulty(t)
+  const next = app.actor(() => {}, { name: 'next', queue: 'other' })
+  const actor = app.actor(() => current().after(next.message()), { name: 'a1b' })
+  faults.after.settle = times(1, down)
+  await actor.send()
+  await app.work({ queues: ['default'] })
+  await pass(clock, 60_000)
+  t.match(all('settled'), [{ outcome: { kind: 'done' }, settled: 'lost' }])
+  t.equal(all('started').length, 1)
+  t.match(
+    [await memory.inspector.counts('default'), await memory.inspector.counts('other')],
+    [{ leased: 0, ready: 0 }, { ready: 1 }],
+  )
+})
+
+t.test('a settlement that fails until its worker is gone leaves the message to another', async t => {
+  const { app, clock, all, faults } = await openFaulty(t)
+  let runs = 0
+  const actor = app.actor(() => ++runs, { name: 'a1b' })
+  faults.before.settle = down
+  await actor.send()
+  const worker = await app.work({ lease: '10s' })
+  await turns()
+  void worker.close()
+  await pass(clock, 10_000)
+  await worker.stopped
+  delete faults.before.settle
   const second = await app.work()
   await turns()
   await pass(clock, 10_000)

@@ -1,6 +1,8 @@
 import t from 'tap'
+import { memoryBroker } from '../../brokers/memory/index.ts'
 import { current, giveUp, greenroom, standard } from '../../index.ts'
 import { derivedId } from '../../lib/ids.ts'
+import { down, type Faults, faulty } from '../helpers/faulty.ts'
 import { openMoving } from '../helpers/open.ts'
 import { pass, turns } from '../helpers/turns.ts'
 
@@ -30,6 +32,37 @@ t.test('a rerun makes the same id, so that the copy is known', async t => {
     await worker.close()
   }
   t.match(await memory.inspector.counts('told'), { ready: 1 })
+})
+
+t.test('a run that was never settled runs again, and tells once, also where follow-ups are stored first', async t => {
+  for (const atomicThen of ['always', 'never'] as const) {
+    let faults!: Faults
+    const { app, clock, all, broker } = await openMoving(t, clock => {
+      const made = faulty(memoryBroker({ clock }))
+      faults = made.faults
+      return { broker: { ...made.broker, capabilities: { ...made.broker.capabilities, atomicThen } } }
+    })
+    let runs = 0
+    const notify = app.actor((_result: number) => {}, { name: 'notify', queue: 'told' })
+    const first = app.actor(() => ++runs, { name: 'first', onSuccess: notify })
+    await first.with({ id: 'x' }).send()
+    faults.before.settle = down
+    const worker = await app.work({ queues: ['default'], lease: '10s' })
+    await turns()
+    void worker.close()
+    await pass(clock, 10_000)
+    delete faults.before.settle
+    await app.work({ queues: ['default'] })
+    await pass(clock, 10_000)
+    t.equal(runs, 2)
+    t.match(all('settled'), [{ outcome: { kind: 'done', result: 2 } }])
+    const told = (await broker.inspector!.list('told', 'ready')).entries
+    t.strictSame(
+      told.map(({ envelope }) => envelope.id),
+      [derivedId('x', 'onSuccess')],
+      atomicThen,
+    )
+  }
 })
 
 t.test('a result that is undefined is null, and one that is no data is a failure', async t => {
