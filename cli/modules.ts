@@ -96,7 +96,7 @@ function placeOf(error: unknown): string {
 function helpOf(error: unknown, path: string, name: string): string {
   const { code, message = '' } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; message?: string }
   const tsx = 'npm install --save-dev tsx'
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && message.includes('.ts')) {
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(message)) {
     return TYPESCRIPT.test(path)
       ? `Node ${process.versions.node} does not read TypeScript: run ${tsx}, or take Node 22.18 or later`
       : `Node ${process.versions.node} does not read TypeScript: run ${tsx} and start it with NODE_OPTIONS='--import tsx', or take Node 22.18 or later`

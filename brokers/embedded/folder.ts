@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Db } from './database.ts'
 import { openDatabase } from './database.ts'
@@ -58,13 +58,24 @@ export interface Folder {
   close(): Promise<void>
 }
 
+/** Node's own `recursive` never ends where a folder says that it is there and lets nothing be made in it: /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path)) // ends at the root, which is there
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error // another process was first
+  }
+}
+
 export async function openFolder(path: string, sync: 'flush' | 'none', self: Peer, gate: Int32Array): Promise<Folder> {
   const wakeFolder = join(path, 'wake'),
     data = join(path, 'data.mdb'),
     ballast = join(path, 'ballast')
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-    mkdirSync(wakeFolder, { recursive: true, mode: 0o700 })
+    makeFolder(path)
+    makeFolder(wakeFolder)
     accessSync(path, constants.W_OK)
     if (existsSync(data)) accessSync(data, constants.R_OK | constants.W_OK)
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Folders that cannot be used, or not any more: each a clear error or a recovery. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { open } from 'lmdb'
@@ -37,6 +37,14 @@ t.test('a folder that is a file', async t => {
   writeFileSync(path, '')
   await refuses(t as Tap, path, /cannot be written.*give `file:` another folder/)
 })
+
+t.test(
+  'a folder that cannot be made, where Node itself would try for ever',
+  { skip: !existsSync('/proc') && 'no /proc here' },
+  async t => {
+    await refuses(t as Tap, '/proc/nope/deeper', /cannot be written.*give `file:` another folder/)
+  },
+)
 
 t.test('a folder of another user', { skip: !isRoot && 'only root can become another user' }, async t => {
   const path = folder(t)

@@ -169,6 +169,13 @@ t.test('modules of every kind', async t => {
       isNative ? 0 : 4,
     ],
     [
+      'TypeScript that says it is an ES module, without tsx',
+      { 'jobs.mts': esm, 'greeting.ts': greeting, 'package.json': '{"type":"module"}' },
+      'jobs.mts',
+      [],
+      isNative ? 0 : 4,
+    ],
+    [
       'JavaScript that imports TypeScript without tsx',
       { 'jobs.mjs': `import './jobs.ts'`, 'package.json': '{"type":"module"}', 'jobs.ts': esm, 'greeting.ts': greeting },
       'jobs.mjs',
