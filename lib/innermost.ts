@@ -6,11 +6,13 @@
 import type { Clock, Timer } from './clock.ts'
 import { UNKNOWN_ACTOR_MS, UNKNOWN_MAX_MS, UNKNOWN_MIN_MS } from './defaults.ts'
 import type { Definition } from './definition.ts'
+import { nearest } from './did-you-mean.ts'
 import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { isGiveUp, retryAfterOf } from './failure.ts'
 import { type Frame, newFrame, type Process } from './layers.ts'
+import type { Logger } from './log.ts'
 import type { AbortReason } from './middleware.ts'
 import type { Outcome } from './outcome.ts'
 import { shared } from './registry.ts'
@@ -32,7 +34,7 @@ export interface Innermost {
 }
 
 export function createInnermost({ definitions, clock, events, maxDeliveries, abortGraceMs }: InnermostParts): Innermost {
-  const unknown = unknownActors(clock)
+  const unknown = unknownActors(clock, definitions)
   let stuck = 0
 
   const process: Process = run => {
@@ -46,10 +48,10 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   }
 
   /** Why a message does not run here at all. */
-  function refusal({ message: { actor }, deliveries, reason }: Run): Outcome | undefined {
+  function refusal({ message: { actor }, deliveries, reason, log }: Run): Outcome | undefined {
     if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
     if (reason) return interrupted(reason, actor)
-    return definitions.get(actor)?.handler ? undefined : unknown(actor)
+    return definitions.get(actor)?.handler ? undefined : unknown(actor, log)
   }
 
   const giveUp = (run: Run, reason: AbortReason): Outcome => {
@@ -170,15 +172,23 @@ const MOST_NAMES = 1_000
 const met = new WeakMap<Clock, Map<string, number>>()
 
 /** Releases a message for an actor that is not here, longer each time, until a deploy should long be over; then it is dead. */
-function unknownActors(clock: Clock): (actor: string) => Outcome {
+function unknownActors(clock: Clock, definitions: ReadonlyMap<string, Definition>): (actor: string, log: Logger) => Outcome {
   const firstMet = met.get(clock) ?? new Map<string, number>()
   met.set(clock, firstMet)
-  return actor => {
+  return (actor, log) => {
     const now = clock.monotonic(),
       since = firstMet.get(actor) ?? now
     if (!firstMet.has(actor)) {
       if (firstMet.size >= MOST_NAMES) firstMet.delete(firstMet.keys().next().value!)
       firstMet.set(actor, now)
+      const near = nearest(
+        actor,
+        [...definitions.values()].flatMap(({ name, handler }) => (handler ? [name] : [])),
+      )
+      const fix = near ? `did the sender mean ${near}?` : 'import the module that implements it'
+      log.warn(
+        `no actor ${JSON.stringify(actor)} is here; its messages wait for a worker that has it, ${shortDuration(UNKNOWN_ACTOR_MS)} at most: ${fix}`,
+      )
     }
     const elapsed = now - since
     if (elapsed < UNKNOWN_ACTOR_MS)

@@ -60,6 +60,10 @@ function row(rows: Readonly<Record<string, string | Broker | undefined>>, enviro
 }
 
 function absolute(url: string, here: string): string {
+  if (/^file:\/\/[^/]/.test(url))
+    throw new GreenroomError('BROKER_UNKNOWN', `${shown(url)} names a host`, {
+      help: "Write 'file:.greenroom', or 'file:/var/lib/app' for an absolute folder",
+    })
   if (!url.startsWith('file:') || url.startsWith('file:/')) return url
   const [path = '', query] = url.slice('file:'.length).split('?', 2)
   if (path === '')

@@ -41,7 +41,7 @@ const MOST_RETRIES = 1_000
 
 /**
  * Retries. Options: `maxRetries`, `minBackoff`, `maxBackoff` (also per message); `throws`, a list of error classes that
- * are not tried again; `retryWhen`, which decides instead of `maxRetries`; `onExhausted`, an actor that is sent
+ * are not tried again; `retryWhen`, which may say no before `maxRetries` is reached (a `retryAfter()` is not asked about); `onExhausted`, an actor that is sent
  * `(message, failure)` when a message is given up. A handler may throw `retryAfter('30s')` or `giveUp('why')`.
  * @example app.actor(charge, { name: 'charge', maxRetries: 5, minBackoff: '1s', throws: [NotFound] })
  */
@@ -107,13 +107,9 @@ export function finalReason(
   if (isGiveUp(error)) return `gave up: ${failureOf(error).message}`
   const thrown = throws.find(kind => isA(kind, error))
   if (thrown) return `threw ${thrown.name}, which is not tried again: ${failureOf(error).message}`
-  if (retryWhen)
-    return saysYes(retryWhen, { attempt: failedAttempts, error })
-      ? undefined
-      : `retryWhen said no after attempt ${failedAttempts}: ${failureOf(error).message}`
-  return failedAttempts > maxRetries
-    ? `retries exhausted after ${failedAttempts} attempts: ${failureOf(error).message}`
-    : undefined
+  if (failedAttempts > maxRetries) return `retries exhausted after ${failedAttempts} attempts: ${failureOf(error).message}`
+  if (!retryWhen || retryAfterOf(error) !== undefined || saysYes(retryWhen, { attempt: failedAttempts, error })) return undefined
+  return `retryWhen said no after attempt ${failedAttempts}: ${failureOf(error).message}`
 }
 
 const refuse = (name: string, value: unknown, help: string): never => {

@@ -27,7 +27,7 @@ const OPTIONS = {
   minBackoff: ['the shortest wait before the next attempt', 'what is overloaded or restarts needs seconds, not milliseconds'],
   maxBackoff: ['the longest', 'what failed for days is no more urgent than that'],
   throws: ['error classes that are not tried again', 'only you know which failures are final'],
-  retryWhen: ['`({ attempt, error }) => boolean`, decides instead of `maxRetries`', 'the same'],
+  retryWhen: ['`({ attempt, error }) => boolean`, may say no before `maxRetries` is reached', 'the same'],
   onExhausted: [
     'an actor that is sent `(message, failure)` when `retries` gives a message up',
     'nothing follows that nobody asked for',

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { memoryBroker } from '../../brokers/memory/index.ts'
 import { current, greenroom, standard } from '../../index.ts'
 import { testing } from '../../testing.ts'
 
@@ -48,6 +49,24 @@ t.test(
     t.ok(kit.clock.monotonic() >= 15 * 60_000)
   },
 )
+
+t.test('a worker says once that an actor is not here, and which one may be meant', async t => {
+  const lines: string[] = []
+  const keep = (facts: object | string, text = String(facts)) => void lines.push(text)
+  const app = greenroom({ middleware: standard(), log: { debug() {}, info() {}, warn: keep, error: keep } })
+  app.actor(async () => {}, { name: 'resize' })
+  const wrong = app.declare<() => Promise<void>>('resized')
+  await using memory = memoryBroker()
+  const real = greenroom({ broker: memory, middleware: standard(), log: { debug() {}, info() {}, warn: keep, error: keep } })
+  real.actor(async () => {}, { name: 'resize' })
+  await real.send([wrong.message(), wrong.message()])
+  await (
+    await real.work({ until: 'idle' })
+  ).stopped
+  await real.close()
+  t.match(lines, [/no actor "resized" is here.*did the sender mean resize\?/])
+  t.equal(lines.length, 1)
+})
 
 t.test('an app that is closed cannot be put under test', async t => {
   const app = greenroom({ broker: 'memory:' })

@@ -92,6 +92,11 @@ t.test('an absolute file: stays, a query is kept, and one without a folder is re
     t.throws(() => locateBroker(url, {}, tree), { code: 'BROKER_UNKNOWN', message: /names no folder/ })
 })
 
+t.test('a file: URL names no host: nothing is made at the root of a disk by mistake', async t => {
+  t.throws(() => locateBroker('file://host/x', {}, tree), { code: 'BROKER_UNKNOWN', message: /names a host.*file:\.greenroom/ })
+  t.equal(locateBroker('file:///srv/x', {}, tree), 'file:///srv/x')
+})
+
 t.test('a folder may be called anything: its URL names it and nothing else', async t => {
   for (const name of ['plain', 'a b', '100%', '50%25', 'what?', 'a#b', 'ümlaut'])
     t.equal(folderOf(fileUrl(`/data/${name}`)), `/data/${name}`)

@@ -29,7 +29,7 @@ t.test('maxRetries failures are tried again, and one more is the last', async t 
   t.equal(finalReason(new Error('x'), 4, policy()), 'retries exhausted after 4 attempts: x')
 })
 
-t.test('giveUp comes first, then throws, then retryWhen, which decides instead of maxRetries', async t => {
+t.test('giveUp comes first, then throws, then maxRetries, then retryWhen, which is not asked about retryAfter', async t => {
   const always = () => true
   const never = () => false
   for (const [what, error, failed, given, reason] of [
@@ -39,10 +39,11 @@ t.test('giveUp comes first, then throws, then retryWhen, which decides instead o
     ['a class below one that throws names', new UserNotFound('x'), 1, { throws: [NotFound] }, /^threw NotFound.*: x$/],
     ['a class above it', new NotFound('x'), 1, { throws: [UserNotFound] }, undefined],
     ['the first that fits', new NotFound('x'), 1, { throws: [TypeError, Error, NotFound] }, /^threw Error/],
-    ['retryWhen says yes for ever', new Error('x'), 5_000, { retryWhen: always }, undefined],
+    ['retryWhen says yes within maxRetries', new Error('x'), 3, { retryWhen: always }, undefined],
+    ['retryWhen says yes for ever', new Error('x'), 4, { retryWhen: always }, /^retries exhausted/],
     ['retryWhen says no at once', new Error('x'), 1, { retryWhen: never }, 'retryWhen said no after attempt 1: x'],
     ['retryAfter is no promise of another attempt', retryAfter('5m'), 4, {}, /^retries exhausted/],
-    ['retryAfter and retryWhen says no', retryAfter('5m'), 1, { retryWhen: never }, /^retryWhen said no/],
+    ['retryAfter and retryWhen says no', retryAfter('5m'), 1, { retryWhen: never }, undefined],
   ] as const)
     t.match({ reason: finalReason(error, failed, policy(given)) }, { reason }, what)
 })
@@ -82,7 +83,7 @@ t.test('a retryWhen that answers with a promise is a mistake that is told, and n
     all('settled').map(({ outcome }) => outcome),
     [
       { kind: 'retry', error: { code: 'MIDDLEWARE_FAILED', message: /retryWhen returned a promise/ } },
-      { kind: 'dead', error: { code: 'MIDDLEWARE_FAILED' } },
+      { kind: 'dead', reason: 'retries exhausted after 2 attempts: x' },
     ],
   )
   t.equal(all('settled').length, 2)
