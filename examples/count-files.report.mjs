@@ -2,7 +2,7 @@
 import { check } from './count-files.truth.mjs'
 
 /** Settlements that a worker may have under way when it dies (lib/worker.ts). */
-const UNFLUSHED = 256
+const UNFLUSHED = 512
 const BAR = 30
 const MOST_LINES = 20
 const { isTTY } = process.stdout

@@ -42,7 +42,7 @@ t.test('two thousand files, and three others at the same time', async t => {
   const [big, small] = [example(t, many), example(t, few)]
   t.equal(await small.run.ended, 0, small.run.output)
   t.equal(await big.run.ended, 0, big.run.output)
-  t.match(big.run.output, /\nfiles +2,000\n[^]*\nmissing +0\nran twice +\d+ \(at most 288\)\n/)
+  t.match(big.run.output, /\nfiles +2,000\n[^]*\nmissing +0\nran twice +\d+ \(at most 544\)\n/)
   t.match(small.run.output, /\nfiles +3\nlines +3\n/)
   t.strictSame([...big.left(), ...small.left()], [])
 })
