@@ -20,6 +20,7 @@ export const usage = (what: string, help: string): CliError => new CliError(EXIT
 const EXITS: Partial<Record<Code, number>> = {
   BROKER_DOWN: EXIT.broker,
   DISK_FULL: EXIT.broker,
+  ENGINE_MISSING: EXIT.broker,
   FOLDER_INVALID: EXIT.broker,
   ACTOR_ANONYMOUS: EXIT.module,
   ACTOR_DUPLICATE: EXIT.module,

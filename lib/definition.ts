@@ -180,10 +180,10 @@ function places(): readonly Place[] {
   })
 }
 
-/** This library's own files, wherever they are. In a bundle everything is one file, and that is the user's. */
+/** This library's own files, wherever they are: sources, or the parts that a build joins. In a bundle everything is one file, and that is the user's. */
 const OWN = ownFiles(places()[0]?.file ?? '')
 function ownFiles(here: string): RegExp {
-  const [, root] = /^(.*[\\/])lib[\\/]definition\.[cm]?[jt]s$/.exec(here) ?? []
+  const [, root] = /^(.*[\\/])lib[\\/](?:definition|part-[A-Z0-9]{8})\.[jt]s$/.exec(here) ?? []
   if (root === undefined) return /^node:/
   return new RegExp(`^(?:node:|${root.replace(/[^A-Za-z0-9]/g, '\\$&')}(?:lib|middleware|brokers|cli|index|testing)\\b)`)
 }

@@ -36,6 +36,7 @@ export type Code =
   | 'ID_INVALID'
   | 'MESSAGE_INVALID'
   | 'DISK_FULL'
+  | 'ENGINE_MISSING'
   | 'FOLDER_INVALID'
   | 'LEAK'
   | 'NO_CONTEXT'

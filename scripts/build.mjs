@@ -1,7 +1,8 @@
 /**
- * Compiles the sources. `dist/esm` is what tsc writes; `dist/cjs` is the same code, file by file, as CommonJS, for a `require`
- * that does not know `module-sync`. Each result is made in a folder of its own and then moved into place, so that programs
- * which run meanwhile never meet half of a build.
+ * Compiles the sources. `dist/esm` is what tsc writes, its code joined to a few files (opening a file costs more than reading
+ * it), its types as they are. `dist/cjs` is the same code, file by file, as CommonJS, for a `require` that does not know
+ * `module-sync`. Each result is made in a folder of its own and then moved into place, so that programs which run meanwhile
+ * never meet half of a build.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,11 +10,15 @@ import { join } from 'node:path'
 import esbuild from 'esbuild'
 import { filesIn, fingerprint, readOr, root } from './tree.mjs'
 
+/** What runs by itself, in a thread or a process: brokers/embedded/programs.ts finds these. */
+const PROGRAMS = ['engine', 'lock-search', 'verify'].map(name => `brokers/embedded/${name}.js`)
+
 /** Builds `dist/` and marks it with the fingerprint of its inputs. False, and nothing changes, when the sources do not compile. */
 export function build(inputs) {
   console.log('building dist/ ...')
   return replace('dist', async out => {
     if (!tsc('tsconfig.build.json', `${out}/esm`)) return false
+    await bundle(`${out}/esm`)
     await commonjs(`${out}/esm`, `${out}/cjs`)
     writeFileSync(join(root, out, '.inputs'), inputs)
     return true
@@ -37,6 +42,30 @@ function tsc(project, outDir) {
   const compiler = join(root, 'node_modules/typescript/bin/tsc')
   const { status } = spawnSync(process.execPath, [compiler, '-p', project, '--outDir', outDir], { cwd: root, stdio: 'inherit' })
   return status === 0
+}
+
+/** Joins compiled files in place: the doors and programs keep their names, what they share becomes `lib/part-*.js`, a name that two files know. */
+async function bundle(esm) {
+  const { bin, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const doors = [bin.greenroom, ...Object.values(exports).map(door => door.import?.default)].filter(path => path !== undefined)
+  const { metafile } = await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: [...doors.map(path => path.replace('./dist/esm/', '')), ...PROGRAMS].map(path => `${esm}/${path}`),
+    outbase: esm,
+    outdir: esm,
+    allowOverwrite: true,
+    chunkNames: 'lib/part-[hash]',
+    bundle: true,
+    splitting: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: true,
+    metafile: true,
+    logLevel: 'warning',
+  })
+  for (const path of filesIn(esm)) if (!path.endsWith('.d.ts') && !(path in metafile.outputs)) rmSync(join(root, path))
 }
 
 async function commonjs(esm, cjs) {

@@ -11,9 +11,12 @@ import { memoryBroker, memoryStore } from '../dist/esm/brokers/memory/index.js'
 import { embeddedBroker } from '../dist/esm/brokers/embedded/index.js'
 import { brokerRules, runBrokerRules, runStoreRules, storeRules } from '../dist/esm/conformance.js'
 import { logging, standard } from '../dist/esm/index.js'
-import { DEFAULTS } from '../dist/esm/lib/defaults.js'
-import { durationMs, shortDuration } from '../dist/esm/lib/duration.js'
+import { buildTests } from './build.mjs'
 import { root } from './tree.mjs'
+
+await buildTests()
+const { DEFAULTS } = await import('../.build/lib/defaults.js')
+const { durationMs, shortDuration } = await import('../.build/lib/duration.js')
 
 /** What an option is for, and why it has its default, as they stand in no other place. A new option needs a line here. */
 const OPTIONS = {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { number, object, string } from 'zod'
+import { engineMissing } from '../brokers/embedded/failures.ts'
 import { type MemoryBroker, memoryBroker } from '../brokers/memory/index.ts'
 import { type Broker, current, defineMiddleware, flag, greenroom, retries, type Services, standard } from '../index.ts'
 import { testing } from '../testing.ts'
@@ -139,6 +140,7 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
     open(t)
       .app.actor(async () => {}, { name: 'resize' })
       .with({ delay: '5 minutes' as never }),
+  ENGINE_MISSING: () => engineMissing(),
   async FOLDER_INVALID() {
     writeFileSync(join(folder, 'taken'), '')
     const app = greenroom({ broker: `file:${folder}/taken` })

@@ -53,8 +53,8 @@ t.test('08 retry: obeys Retry-After, gives up on 410, does not retry what it thr
     globalThis.fetch = async () => ({ status: answers.next, headers: new Headers({ 'retry-after': '90' }) })
     const { charge } = await import(${program('08-retry.ts')})
     const { testing } = await import('greenroom/testing')
-    const { rememberedApps } = await import(${JSON.stringify(join(root, 'dist/esm/lib/registry.js'))})
-    const t = await testing(rememberedApps()[0])
+    const [app] = [...globalThis[Symbol.for('greenroom/1')].apps].map(ref => ref.deref())
+    const t = await testing(app)
     answers.next = 429
     await charge.send('late', 1)
     await t.advance(0)
@@ -115,8 +115,8 @@ t.test('17 recursion: a crawler that sends to itself ends', async t => {
   const { stdout } = await node(`
     const { crawl } = await import(${program('17-recursion.ts')})
     const { testing } = await import('greenroom/testing')
-    const { rememberedApps } = await import(${JSON.stringify(join(root, 'dist/esm/lib/registry.js'))})
-    const t = await testing(rememberedApps()[0])
+    const [app] = [...globalThis[Symbol.for('greenroom/1')].apps].map(ref => ref.deref())
+    const t = await testing(app)
     await crawl.send('https://a', 3)
     await t.join()
     console.log(t.sent(crawl).map(({ args }) => args.join(' ')).join('\\n'))

@@ -5,12 +5,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { blocksOf, textOf } from './docs-pages.ts'
+import { environment, packed, shop } from './helpers/installed.ts'
 import { root } from './root.ts'
 
 const exec = promisify(execFile)
@@ -38,25 +38,10 @@ const commands = blocks
   .filter(({ language, words }) => language === 'sh' && words.has('run'))
   .flatMap(({ text }) => text.trim().split('\n'))
 
-const shop = mkdtempSync(join(tmpdir(), 'greenroom-readme-'))
 const running = new Set<ChildProcess>()
 t.teardown(() => {
   for (const child of running) child.kill('SIGKILL')
-  rmSync(shop, { recursive: true, force: true, maxRetries: 5 })
 })
-
-/** The user's environment: nothing of the npm and the test that run this. */
-function environment(node: string): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = {}
-  for (const [name, value] of Object.entries(process.env))
-    if (!/^(?:npm_(?!config_(?:cache|registry|userconfig))|INIT_CWD|NODE_|TAP|GREENROOM|DEBUG)/i.test(name)) env[name] = value
-  return {
-    ...env,
-    PATH: `${dirname(node)}${delimiter}${env['PATH']}`,
-    npm_config_prefer_offline: 'true',
-    npm_config_update_notifier: 'false',
-  }
-}
 
 /** Where a Node of this major version is; undefined where it cannot be had. */
 async function nodeOf(major: number): Promise<string | undefined> {
@@ -72,11 +57,6 @@ async function nodeOf(major: number): Promise<string | undefined> {
 /** Asked for all at once: where they are not there yet they are large. */
 const nodes = new Map(NODES.map(major => [major, nodeOf(major)]))
 
-const packed = exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', shop], {
-  cwd: root,
-  env: environment(process.execPath),
-}).then(({ stdout }) => join(shop, (JSON.parse(stdout) as { filename: string }[])[0]!.filename))
-
 /** A folder in which the README was followed as far as to what it starts. */
 async function follow(major: number, node: string) {
   const cwd = mkdtempSync(join(shop, `node-${major}-`))
@@ -86,7 +66,7 @@ async function follow(major: number, node: string) {
   for (const { file, text } of files) writeFileSync(join(cwd, file), text)
   const printed: string[] = []
   for (const command of commands.filter(command => !isWorker(command))) {
-    const real = command === 'npm install greenroom' ? `npm install '${await packed}'` : command
+    const real = command === 'npm install greenroom' ? `npm install '${await packed()}'` : command
     printed.push((await exec('sh', ['-c', real], options)).stdout)
   }
   return { cwd, options, printed: printed.join('') }

@@ -6,8 +6,10 @@ import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { engineMissing } from './failures.ts'
 import { lockHolder } from './lock.ts'
 import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
+import { optionsOf, programOf } from './programs.ts'
 import { newGate, unwatchExit, watchExit } from './standstill.ts'
 
 export interface EngineOptions extends Omit<EngineData, 'gate'> {
@@ -44,14 +46,13 @@ export function engineOf(options: EngineOptions): Engine {
 const WAITS: ReadonlySet<Op> = new Set<Op>(['take', 'read'])
 
 function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Shared {
-  const url = import.meta.url,
-    extension = url.slice(url.lastIndexOf('.'))
+  const program = programOf('engine')
+  if (!program) throw engineMissing()
   const gate = newGate(),
-    thread = new Worker(new URL(`./engine${extension}`, url), {
+    thread = new Worker(program, {
       name: 'greenroom embedded',
       workerData: { ...data, gate } satisfies EngineData,
-      // Of what Node was started with, only what makes it read TypeScript matters to the thread.
-      ...(extension === '.js' && { execArgv: [] }),
+      execArgv: [...optionsOf(program)],
     })
   interface Asked {
     readonly op: Op

@@ -107,3 +107,9 @@ export function failureOf(error: unknown): Failure {
 
 export const brokerClosed = (what: 'broker' | 'consumer' | 'store') =>
   new GreenroomError('BROKER_DOWN', `This ${what} has been closed`, { help: 'Make a new one', stored: 'no' })
+
+export const engineMissing = () =>
+  new GreenroomError('ENGINE_MISSING', 'This is a bundle, and the package that has the thread of `file:` is not installed', {
+    help: 'Run npm install greenroom, of the version that was bundled, where the bundle runs',
+    stored: 'no',
+  })

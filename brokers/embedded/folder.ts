@@ -31,6 +31,7 @@ import {
 } from './failures.ts'
 import { keyOf } from './keys.ts'
 import type { Peer } from './processes.ts'
+import { optionsOf, programOf } from './programs.ts'
 import { FORMAT } from './record.ts'
 import { inside } from './standstill.ts'
 
@@ -212,8 +213,8 @@ function meta(data: string, at: number) {
 
 /** Reads everything in a process of its own, which dies in place of this one. */
 function verify(path: string): void {
-  const url = import.meta.url,
-    script = fileURLToPath(new URL(`./verify${url.slice(url.lastIndexOf('.'))}`, url))
-  const { status, signal, stderr } = spawnSync(process.execPath, [...process.execArgv, script, path], { encoding: 'utf8' })
+  const program = programOf('verify')!, // beside the engine, which runs this
+    options = { encoding: 'utf8' } as const
+  const { status, signal, stderr } = spawnSync(process.execPath, [...optionsOf(program), fileURLToPath(program), path], options)
   if (status !== 0) throw damaged(path, new Error(signal ?? stderr))
 }
