@@ -1,9 +1,10 @@
 /** One message as a person reads it, and as a program does. */
 import type { Entry, Place } from '../lib/broker.ts'
 import type { Encoder } from '../lib/encoder.ts'
-import { decodeFailure, type Failure, failureOf } from '../lib/failure.ts'
+import { decodeFailure, failureOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
 import { PRIORITIES } from '../lib/message.ts'
+import { errorText } from '../lib/problems.ts'
 import { facts, plural, prettyLines, relative, safe, timeText } from './text.ts'
 
 /** What people say for a place. */
@@ -24,13 +25,6 @@ export function decoded(entry: Entry, encoder: Encoder): { readonly message: Mes
   }
 }
 
-/** `Error: no such host`. */
-export const errorText = ({ type, message }: Failure): string => `${type}: ${message}`
-
-/** A reason with its error, unless it tells it already. */
-export const reasonText = (reason: string, failure: Failure | undefined): string =>
-  failure && !reason.includes(failure.message) ? `${reason}: ${errorText(failure)}` : reason
-
 export function entryLines(entry: Entry, encoder: Encoder, now: number): string[] {
   const {
     envelope: { id, queue, priority, attempt, body },
@@ -50,7 +44,7 @@ export function entryLines(entry: Entry, encoder: Encoder, now: number): string[
       ['queue', queue],
       ...(message ? [['actor', message.actor] as const] : []),
       ['priority', PRIORITIES[priority]!],
-      ['attempts', `${plural(attempt, 'failed run')}, delivery ${deliveries}`],
+      ['retries', `${attempt}, delivery ${deliveries}`],
       ...(message ? [['sent', timeText(message.timestamp, now)] as const] : []),
       [place === 'dead' ? 'died' : 'stored', timeText(at, now)],
       ...(dueAt === undefined ? [] : [['due', timeText(dueAt, now)] as const]),

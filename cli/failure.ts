@@ -1,8 +1,9 @@
 /** Errors of the command line: what a person did or can do, with an exit code. And any error as one line. */
 import { type Code, GreenroomError } from '../lib/errors.ts'
 import { type Failure, failureOf } from '../lib/failure.ts'
+import { redactText } from '../lib/redact.ts'
 import { EXIT } from './exit.ts'
-import { redactText, safe } from './text.ts'
+import { safe } from './text.ts'
 
 /** An error whose sentence is all there is to say. */
 export class CliError extends Error {

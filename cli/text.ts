@@ -1,16 +1,12 @@
 /** Text for a terminal. What comes from a broker was written by anyone: nothing of it may move a cursor or forge a line. */
 import { shortDuration } from '../lib/duration.ts'
 import { oneLine } from '../lib/log.ts'
-import { redactUrl } from '../lib/redact.ts'
 
 /** `oneLine` cuts long lines; in pieces of this length nothing is lost. */
 const PIECE = /[^]{1,4096}/g
 
 /** Any text as one harmless line, of any length. Inside JSON the escapes still mean what they stood for. */
 export const safe = (text: string): string => text.replace(PIECE, oneLine)
-
-/** A text with the credentials of every URL in it left out. */
-export const redactText = (text: string): string => text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s'"<>]+/gi, redactUrl)
 
 /** Plain data as readable JSON, a line each, harmless. */
 export const prettyLines = (value: unknown): string[] => JSON.stringify(value, undefined, 2).split('\n').map(safe)

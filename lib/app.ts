@@ -99,7 +99,8 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     const store = config.store ?? broker.store
     return store ? { store } : {}
   }
-  let world = realWorld
+  let world = realWorld,
+    reports = !chain.some(({ name }) => name === 'logging')
 
   const sending = (message: Message): Sending =>
     toSending(table, name => definitions.get(name), defaults, message, world.clock.now())
@@ -165,6 +166,12 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     log,
     namespace,
     workers,
+    get reports() {
+      return reports && world === realWorld
+    },
+    set reports(are) {
+      reports = are
+    },
     open,
     checkOpen: life.checkOpen,
     toSending: sending,

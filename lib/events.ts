@@ -34,7 +34,8 @@ export type EventKind = keyof Events
 const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'stopping', 'trouble']
 
 export interface EventStream {
-  watched(kind: EventKind): boolean
+  /** @param isProblem whether this one tells of a problem: some listen to no others */
+  watched(kind: EventKind, isProblem?: boolean): boolean
   emit<K extends EventKind>(kind: K, event: Events[K]): void
 }
 

@@ -14,6 +14,7 @@ import type { Message } from './message.ts'
 import type { AbortReason, Sending } from './middleware.ts'
 import { type OptionTable, resolve, type ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
+import { isProblem } from './problems.ts'
 import { Run } from './run.ts'
 import { hasGeneratedId } from './sender.ts'
 import { rescued, settlementOf } from './settlement.ts'
@@ -70,7 +71,7 @@ class Ended implements Executed {
   }
   told(settled: Settled): void {
     const { events, clock } = this.#live
-    if (!events.watched('settled')) return
+    if (!events.watched('settled', isProblem(this.#outcome, settled))) return
     const { message, attempt } = this.#run
     events.emit('settled', { message, outcome: this.#outcome, attempt, ms: clock.monotonic() - this.#start, settled })
   }

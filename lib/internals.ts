@@ -23,6 +23,8 @@ export interface Internals {
   readonly log: Logger
   readonly namespace: string
   readonly workers: Set<Worker>
+  /** Whether its workers write a line into the log for what fails. Not in a test, and not where `logging` in the chain does. */
+  reports: boolean
   open(): Promise<Live>
   /** @throws {GreenroomError} `APP_CLOSED` when this is not what is open now */
   checkOpen(live: Live): void

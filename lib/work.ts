@@ -4,6 +4,7 @@ import { createExecutor } from './executor.ts'
 import { createInnermost } from './innermost.ts'
 import type { Internals } from './internals.ts'
 import { composeProcess } from './layers.ts'
+import { reporting } from './problems.ts'
 import { type WorkOptions, workSettings } from './work-options.ts'
 import { startWorker, type Worker } from './worker.ts'
 
@@ -19,8 +20,9 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
   const settings = workSettings(options, implemented)
   if (!chain.some(({ name }) => name === 'retries'))
     log.warn({ chain: chain.map(({ name }) => name) }, 'the middleware chain has no retries: a message that fails once is dead')
-  const live = await app.open()
-  app.checkOpen(live)
+  const opened = await app.open()
+  app.checkOpen(opened)
+  const live = app.reports ? { ...opened, events: reporting(opened.events, log) } : opened
   const innermost = createInnermost({
     definitions,
     clock: live.clock,
@@ -39,7 +41,7 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
   })
   const worker = await startWorker(live, executor, settings, log)
   try {
-    app.checkOpen(live) // it may have been closed meanwhile, and did not know of this one
+    app.checkOpen(opened) // it may have been closed meanwhile, and did not know of this one
   } catch (error) {
     await worker.close({ grace: 0 })
     throw error

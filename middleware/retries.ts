@@ -13,7 +13,7 @@ import { callbackMessage } from './callback-message.ts'
 
 /** A class of errors, e.g. `TypeError`. */
 export type ErrorClass = abstract new (...args: any[]) => unknown
-/** Says whether to try again. `attempt`: failed attempts so far, 1 after the first failure. */
+/** Says whether to try again. `attempt` is that of `current()` in the run that failed: 0 when the first run did. */
 export type RetryWhen = (failure: { readonly attempt: number; readonly error: unknown }) => boolean
 /** An actor that is sent the message that was given up, and its last failure. */
 export type OnExhausted = Accepts<[message: Message, failure: Failure]>
@@ -68,7 +68,7 @@ export function retries({
 /** Again, or the end of it. */
 function decide(context: Context<RetriesSpecs>, error: unknown): Outcome {
   const { attempt, options, random, message } = context
-  const reason = finalReason(error, attempt + 1, options)
+  const reason = finalReason(error, attempt, options)
   if (reason === undefined) return { kind: 'retry', afterMs: retryAfterOf(error) ?? backoffMs(attempt, options, random), error }
   const { onExhausted } = options
   const then = onExhausted && [callbackMessage(context, 'onExhausted', onExhausted, [message, failureOf(error)])]
@@ -98,18 +98,18 @@ function saysYes(retryWhen: RetryWhen, failure: Parameters<RetryWhen>[0]): boole
   throw new TypeError('retryWhen returned a promise; it must answer at once, true or false')
 }
 
-/** Why this failure is the last; undefined when it is tried again. Pure, but for the user's own `retryWhen`. */
-export function finalReason(
-  error: unknown,
-  failedAttempts: number,
-  { maxRetries, throws, retryWhen }: Policy,
-): string | undefined {
+/**
+ * Why this failure is the last; undefined when it is tried again. Pure, but for the user's own `retryWhen`.
+ * @param attempt of the run that failed: how often the message was tried again before
+ */
+export function finalReason(error: unknown, attempt: number, { maxRetries, throws, retryWhen }: Policy): string | undefined {
   if (isGiveUp(error)) return `gave up: ${failureOf(error).message}`
   const thrown = throws.find(kind => isA(kind, error))
   if (thrown) return `threw ${thrown.name}, which is not tried again: ${failureOf(error).message}`
-  if (failedAttempts > maxRetries) return `retries exhausted after ${failedAttempts} attempts: ${failureOf(error).message}`
-  if (!retryWhen || retryAfterOf(error) !== undefined || saysYes(retryWhen, { attempt: failedAttempts, error })) return undefined
-  return `retryWhen said no after attempt ${failedAttempts}: ${failureOf(error).message}`
+  const after = `after ${attempt} ${attempt === 1 ? 'retry' : 'retries'}: ${failureOf(error).message}`
+  if (attempt >= maxRetries) return `retries exhausted ${after}`
+  if (!retryWhen || retryAfterOf(error) !== undefined || saysYes(retryWhen, { attempt, error })) return undefined
+  return `retryWhen said no ${after}`
 }
 
 const refuse = (name: string, value: unknown, help: string): never => {

@@ -1,9 +1,10 @@
 import type { Entry } from '../../lib/broker.ts'
 import { decodeFailure } from '../../lib/failure.ts'
+import { reasonText } from '../../lib/problems.ts'
 import { wholeOf } from '../args.ts'
 import { command } from '../command.ts'
 import { deadIn, queuesOf } from '../dead-letters.ts'
-import { decoded, entryJson, reasonText } from '../entry.ts'
+import { decoded, entryJson } from '../entry.ts'
 import { EXIT } from '../exit.ts'
 import { TARGET_FLAGS, withInspector } from '../target.ts'
 import { cut, relative, safe, table } from '../text.ts'
@@ -45,7 +46,7 @@ export const deadList = command({
       if (values.json) return EXIT.ok
       if (entries.length === 0)
         io.print(safe(`No dead letter in ${queue === undefined ? '' : `the queue ${queue} of `}${broker.name}`))
-      else for (const line of table(['queue', 'id', 'actor', 'died', 'attempts', 'reason'], entries.map(row))) io.print(line)
+      else for (const line of table(['queue', 'id', 'actor', 'died', 'retries', 'reason'], entries.map(row))) io.print(line)
       if (dead > entries.length) io.print(`... and ${dead - entries.length} more; --limit shows them`)
       return EXIT.ok
 

@@ -44,6 +44,7 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     for (const one of found) {
       const options = workOptions(settings, one, everyQueue)
       if (!options || isStopping) continue
+      one.internals.reports = false // `report` above tells of problems
       const worker = await one.app.work(options)
       workers.push(worker)
       if (loud) for (const line of firstLines((await one.internals.open()).broker.name, options, one)) io.print(line)

@@ -135,7 +135,7 @@ t.test('dead letters are listed, revived and dropped', async t => {
   t.equal(code, 0)
   t.match(
     out,
-    /^queue +id +actor +died +attempts +reason\ndefault +one +greet .*too bad\n[^]*\nmail +four +mail .*worse: Error: no host$/,
+    /^queue +id +actor +died +retries +reason\ndefault +one +greet .*too bad\n[^]*\nmail +four +mail .*worse: Error: no host$/,
   )
   t.match((await ask('dead', 'list', '--limit', '2')).out, /one[^]*two[^]*\.\.\. and 2 more; --limit shows them$/)
   t.notMatch((await ask('dead', 'list', 'mail')).out, 'greet')

@@ -29,7 +29,7 @@ t.test('what always fails runs exactly maxRetries + 1 times, with its back-off b
     t.strictSame(more, [])
     t.match(dead, {
       envelope: { id, attempt: maxRetries },
-      reason: `retries exhausted after ${maxRetries + 1} attempts: failure ${maxRetries + 1}`,
+      reason: `retries exhausted after ${maxRetries} ${maxRetries === 1 ? 'retry' : 'retries'}: failure ${maxRetries + 1}`,
     })
     t.match(decodeFailure(dead!.error), { type: 'TypeError', message: `failure ${maxRetries + 1}` })
     t.strictSame(
@@ -72,8 +72,8 @@ for (const [what, options, thrown, kinds, reason] of [
     'retryWhen says no',
     { retryWhen: ({ attempt }: { attempt: number }) => attempt < 3, maxRetries: 5 },
     () => new Error('x'),
-    ['retry', 'retry', 'dead'],
-    /retryWhen said no after attempt 3: x/,
+    ['retry', 'retry', 'retry', 'dead'],
+    /retryWhen said no after 3 retries: x/,
   ],
   [
     'retryWhen throws',
@@ -85,7 +85,7 @@ for (const [what, options, thrown, kinds, reason] of [
     },
     () => new Error('x'),
     ['retry', 'dead'],
-    /retries exhausted after 2 attempts: x/,
+    /retries exhausted after 1 retry: x/,
   ],
   ['it gives up', {}, () => giveUp('no such user'), ['dead'], /gave up: no such user/],
   ['it asks to be tried again, for the last time', { maxRetries: 0 }, () => retryAfter('5m'), ['dead'], /exhausted/],

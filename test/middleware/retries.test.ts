@@ -1,6 +1,6 @@
 /** When a failure is the last, as a table; what the whole chain makes of it is in test/lib/outcomes.test.ts. */
 import t from 'tap'
-import { giveUp, greenroom, retryAfter, standard } from '../../index.ts'
+import { current, giveUp, greenroom, retryAfter, standard } from '../../index.ts'
 import { backoffMs } from '../../lib/backoff.ts'
 import { systemRandom } from '../../lib/ids.ts'
 import { finalReason, retries } from '../../middleware/retries.ts'
@@ -17,43 +17,65 @@ const policy = (rest: Partial<Parameters<typeof finalReason>[2]> = {}) => ({
   ...rest,
 })
 
-t.test('maxRetries failures are tried again, and one more is the last', async t => {
-  for (const [failed, maxRetries, last] of [
-    [1, 0, true],
-    [1, 1, false],
-    [2, 1, true],
-    [20, 20, false],
-    [21, 20, true],
+t.test('a message is tried again maxRetries times, and the failure after that is the last', async t => {
+  for (const [attempt, maxRetries, last] of [
+    [0, 0, true],
+    [0, 1, false],
+    [1, 1, true],
+    [19, 20, false],
+    [20, 20, true],
   ] as const)
-    t.equal(finalReason(new Error('x'), failed, policy({ maxRetries })) !== undefined, last, `${failed} of ${maxRetries}`)
-  t.equal(finalReason(new Error('x'), 4, policy()), 'retries exhausted after 4 attempts: x')
+    t.equal(finalReason(new Error('x'), attempt, policy({ maxRetries })) !== undefined, last, `${attempt} of ${maxRetries}`)
+})
+
+t.test('a reason counts retries, as attempt and maxRetries do', async t => {
+  for (const [attempt, text] of [
+    [0, '0 retries'],
+    [1, '1 retry'],
+    [3, '3 retries'],
+  ] as const) {
+    t.equal(finalReason(new Error('x'), attempt, policy({ maxRetries: attempt })), `retries exhausted after ${text}: x`)
+    const retryWhen = () => false
+    t.equal(finalReason(new Error('x'), attempt, policy({ maxRetries: 9, retryWhen })), `retryWhen said no after ${text}: x`)
+  }
 })
 
 t.test('giveUp comes first, then throws, then maxRetries, then retryWhen, which is not asked about retryAfter', async t => {
   const always = () => true
   const never = () => false
-  for (const [what, error, failed, given, reason] of [
-    ['giveUp though retryWhen says yes', giveUp('no user'), 1, { retryWhen: always }, 'gave up: no user'],
-    ['giveUp that throws also names', giveUp('no user'), 1, { throws: [Error] }, 'gave up: no user'],
-    ['throws though retryWhen says yes', new NotFound('x'), 1, { throws: [NotFound], retryWhen: always }, /^threw NotFound/],
-    ['a class below one that throws names', new UserNotFound('x'), 1, { throws: [NotFound] }, /^threw NotFound.*: x$/],
-    ['a class above it', new NotFound('x'), 1, { throws: [UserNotFound] }, undefined],
-    ['the first that fits', new NotFound('x'), 1, { throws: [TypeError, Error, NotFound] }, /^threw Error/],
-    ['retryWhen says yes within maxRetries', new Error('x'), 3, { retryWhen: always }, undefined],
-    ['retryWhen says yes for ever', new Error('x'), 4, { retryWhen: always }, /^retries exhausted/],
-    ['retryWhen says no at once', new Error('x'), 1, { retryWhen: never }, 'retryWhen said no after attempt 1: x'],
-    ['retryAfter is no promise of another attempt', retryAfter('5m'), 4, {}, /^retries exhausted/],
-    ['retryAfter and retryWhen says no', retryAfter('5m'), 1, { retryWhen: never }, undefined],
+  for (const [what, error, attempt, given, reason] of [
+    ['giveUp though retryWhen says yes', giveUp('no user'), 0, { retryWhen: always }, 'gave up: no user'],
+    ['giveUp that throws also names', giveUp('no user'), 0, { throws: [Error] }, 'gave up: no user'],
+    ['throws though retryWhen says yes', new NotFound('x'), 0, { throws: [NotFound], retryWhen: always }, /^threw NotFound/],
+    ['a class below one that throws names', new UserNotFound('x'), 0, { throws: [NotFound] }, /^threw NotFound.*: x$/],
+    ['a class above it', new NotFound('x'), 0, { throws: [UserNotFound] }, undefined],
+    ['the first that fits', new NotFound('x'), 0, { throws: [TypeError, Error, NotFound] }, /^threw Error/],
+    ['retryWhen says yes within maxRetries', new Error('x'), 2, { retryWhen: always }, undefined],
+    ['retryWhen says yes for ever', new Error('x'), 3, { retryWhen: always }, /^retries exhausted/],
+    ['retryWhen says no at once', new Error('x'), 0, { retryWhen: never }, 'retryWhen said no after 0 retries: x'],
+    ['retryAfter is no promise of another attempt', retryAfter('5m'), 3, {}, /^retries exhausted/],
+    ['retryAfter and retryWhen says no', retryAfter('5m'), 0, { retryWhen: never }, undefined],
   ] as const)
-    t.match({ reason: finalReason(error, failed, policy(given)) }, { reason }, what)
+    t.match({ reason: finalReason(error, attempt, policy(given)) }, { reason }, what)
 })
 
-t.test('retryWhen is told the attempt, 1 after the first failure, and what was thrown itself', async t => {
+t.test('retryWhen is told the attempt that the handler saw, and what was thrown itself', async t => {
+  const { app, clock } = await openMoving(t)
+  const seen: unknown[] = []
   const told: unknown[] = []
-  const error = new Error('x')
-  finalReason(error, 1, policy({ retryWhen: asked => (told.push(asked), true) }))
-  t.strictSame(told, [{ attempt: 1, error }])
-  t.equal((told[0] as { error: unknown }).error, error)
+  const fails = app.actor(
+    () => {
+      const error = new Error('x')
+      seen.push({ attempt: current().attempt, error })
+      throw error
+    },
+    { name: 'fails', retryWhen: asked => told.push(asked) < 3 },
+  )
+  await fails.send()
+  await app.work()
+  await pass(clock, 300_000)
+  t.match(told, [{ attempt: 0 }, { attempt: 1 }, { attempt: 2 }])
+  t.strictSame(told, seen)
 })
 
 t.test('whatever was thrown has a reason, also beside classes that look at it oddly', async t => {
@@ -63,8 +85,8 @@ t.test('whatever was thrown has a reason, also beside classes that look at it od
     }
   }
   for (const [what, error] of hostileThrows) {
-    t.type(finalReason(error, 4, policy({ throws: [Odd, NotFound] })), 'string', what)
-    t.equal(finalReason(error, 1, policy({ throws: [Odd, NotFound] })), undefined, what)
+    t.type(finalReason(error, 3, policy({ throws: [Odd, NotFound] })), 'string', what)
+    t.equal(finalReason(error, 0, policy({ throws: [Odd, NotFound] })), undefined, what)
   }
 })
 
@@ -83,7 +105,7 @@ t.test('a retryWhen that answers with a promise is a mistake that is told, and n
     all('settled').map(({ outcome }) => outcome),
     [
       { kind: 'retry', error: { code: 'MIDDLEWARE_FAILED', message: /retryWhen returned a promise/ } },
-      { kind: 'dead', reason: 'retries exhausted after 2 attempts: x' },
+      { kind: 'dead', reason: 'retries exhausted after 1 retry: x' },
     ],
   )
   t.equal(all('settled').length, 2)

@@ -52,7 +52,7 @@ t.test('the signal need not be read: it is aborted for whoever reads it later', 
   end.open()
   await turns()
   t.match(reason, { name: 'GreenroomError', code: 'TIME_LIMIT', retryable: true })
-  t.match(all('settled'), [{ outcome: { kind: 'dead', reason: /exhausted after 1 attempts: late ran longer/ } }])
+  t.match(all('settled'), [{ outcome: { kind: 'dead', reason: /exhausted after 0 retries: late ran longer/ } }])
 })
 
 t.test('next() settles once the grace is over, for every layer around, and the late end changes nothing', async t => {
