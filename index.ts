@@ -52,7 +52,18 @@ export {
   type Services,
   type SpecsOf,
 } from './lib/middleware.ts'
-export { count, custom, duration, flag, type Option, type OptionSpecs, perMessage, type Resolved, text } from './lib/options.ts'
+export {
+  count,
+  custom,
+  duration,
+  flag,
+  knownOptions,
+  type Option,
+  type OptionSpecs,
+  perMessage,
+  type Resolved,
+  text,
+} from './lib/options.ts'
 export type { Attempt, Outcome } from './lib/outcome.ts'
 export type * from './lib/store.ts'
 export type { WorkOptions } from './lib/work-options.ts'

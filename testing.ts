@@ -15,6 +15,7 @@ import { systemId, systemRandom } from './lib/ids.ts'
 import { type Internals, internalsOf } from './lib/internals.ts'
 import type { Logger } from './lib/log.ts'
 import type { Message } from './lib/message.ts'
+import { knownOptions } from './lib/options.ts'
 import { type MovingClock, movingClock } from './lib/moving-clock.ts'
 import { recorder } from './lib/recorder.ts'
 import { runAlone } from './lib/run-alone.ts'
@@ -67,6 +68,7 @@ export interface TestApp extends AsyncDisposable {
   readonly clock: MovingClock
 }
 
+const TEST_OPTIONS = ['run', 'decorate', 'random']
 const DEFAULT_TIMEOUT_MS = 5_000
 /** Taken when the module loads: fake timers of test runners replace the global. */
 const turnEnds = setImmediate
@@ -76,21 +78,26 @@ const QUIET_TURNS = 20
 
 /**
  * Puts an app on a memory broker and a moving clock until it is disposed.
- * @throws {GreenroomError} `TEST_UNBOUNDED` when it is under test already
+ * @throws {GreenroomError} `TEST_UNBOUNDED` when it is under test already, `OPTION_UNKNOWN`, `OPTION_INVALID`
  * @example
  * await using t = await testing(app)
  * await mail.send('ada@example.com')
  * await t.join()
  * assert.deepEqual(t.dead, [])
  */
-export async function testing(
-  app: App<any, any>,
-  { run = 'joined', decorate = broker => broker, random = systemRandom }: TestOptions = {},
-): Promise<TestApp> {
+export async function testing(app: App<any, any>, options: TestOptions = {}): Promise<TestApp> {
+  const {
+    run = 'joined',
+    decorate = (broker: Broker) => broker,
+    random = systemRandom,
+  } = knownOptions(options, TEST_OPTIONS, 'testing()')
   const internals = internalsOf(app),
     clock = movingClock()
   if (!['joined', 'inline', 'never'].includes(run))
     throw new GreenroomError('OPTION_INVALID', `run cannot be ${shown(run)}`, { help: "It is 'joined', 'inline' or 'never'" })
+  for (const [name, value] of Object.entries({ decorate, random }))
+    if (typeof value !== 'function')
+      throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: 'It is a function' })
   if (underTest.has(internals))
     throw new GreenroomError('TEST_UNBOUNDED', 'This app is under test already', {
       help: 'Dispose the other one first: `await using t = await testing(app)` inside the test',
@@ -144,7 +151,8 @@ export async function testing(
     }))
   }
 
-  async function join({ queues: only, timeout = DEFAULT_TIMEOUT_MS }: JoinOptions = {}): Promise<void> {
+  async function join(options: JoinOptions = {}): Promise<void> {
+    const { queues: only, timeout = DEFAULT_TIMEOUT_MS } = knownOptions(options, ['queues', 'timeout'], 'join()')
     if (run === 'never')
       throw new GreenroomError('OPTION_INVALID', "join() runs messages, and this test was made with run: 'never'", {
         help: 'Leave `run` out, or only look at t.sent()',
@@ -221,9 +229,10 @@ export async function testing(
     join: options => during('join()', () => join(options)),
     advance: by => during('advance()', () => advance(by)),
     clock,
-    run: (actor, args, options) => {
+    run: (actor, args, options = {}) => {
       const name = targetOf(actor)?.actor ?? ''
-      return during('run()', () => runAlone(internals, name, args, options)) as Promise<never>
+      const alone = async () => runAlone(internals, name, args, knownOptions(options, ['attempt', 'signal'], 'run()'))
+      return during('run()', alone) as Promise<never>
     },
     get dead() {
       return died.map(({ envelope, reason, error }) => {

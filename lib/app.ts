@@ -56,7 +56,7 @@ export interface App<S = {}, P = never> extends AsyncDisposable {
   sent(id: string): Sent<unknown, P>
   /** The names of the middleware, outermost first. */
   readonly chain: readonly string[]
-  /** Starts a worker in this process. It installs no signal handler. @throws {GreenroomError} `WORKER_INVALID`, `ACTOR_DUPLICATE`, `BROKER_DOWN` */
+  /** Starts a worker in this process. It installs no signal handler. @throws {GreenroomError} `WORKER_INVALID`, `OPTION_UNKNOWN`, `ACTOR_DUPLICATE`, `BROKER_DOWN` */
   work(options?: WorkOptions): Promise<Worker>
   /** Stops its workers, waits for sends under way, lets go of the broker. Afterwards every call is `APP_CLOSED`. Twice is once. */
   close(): Promise<void>

@@ -1,12 +1,11 @@
 /** What `greenroom()` is given, checked and parsed once. */
 import { DEFAULTS } from './defaults.ts'
-import { checkRecord } from './definition.ts'
-import { nearest } from './did-you-mean.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { BrokerConfig } from './locate.ts'
-import { consoleLogger, guarded, type Logger } from './log.ts'
+import { checkLogger, consoleLogger, guarded, type Logger } from './log.ts'
 import { checkName } from './names.ts'
+import { knownOptions } from './options.ts'
 import type { Store } from './store.ts'
 
 export interface Config<M> {
@@ -40,14 +39,7 @@ const KNOWN = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout
 
 /** @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
 export function appSettings(config: Config<unknown>): AppSettings {
-  checkRecord(config, 'greenroom()')
-  for (const name of Object.keys(config)) {
-    if (KNOWN.includes(name)) continue
-    const near = nearest(name, KNOWN)
-    throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of greenroom()`, {
-      help: near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`,
-    })
-  }
+  knownOptions(config, KNOWN, 'greenroom()')
   return {
     namespace: checkName(config.namespace ?? 'greenroom', 'namespace'),
     log: config.log === undefined ? consoleLogger : guarded(checkLogger(config.log)),
@@ -60,14 +52,4 @@ export function appSettings(config: Config<unknown>): AppSettings {
 function whole(value: unknown, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number
   throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: 'It is a whole number from 1' })
-}
-
-function checkLogger(log: unknown): Logger {
-  const missing = ['debug', 'info', 'warn', 'error'].filter(
-    level => typeof (log as Record<string, unknown> | null)?.[level] !== 'function',
-  )
-  if (missing.length === 0) return log as Logger
-  throw new GreenroomError('OPTION_INVALID', `log has no ${missing.join(', ')}`, {
-    help: 'Give pino(), console, or anything with these methods',
-  })
 }

@@ -10,8 +10,7 @@ import { GreenroomError, listed } from './errors.ts'
 import type { Logger } from './log.ts'
 import { type Priority, PRIORITIES } from './message.ts'
 import { checkName } from './names.ts'
-import { type OptionTable, resolve, type ResolvedOptions } from './options.ts'
-import { isPlainRecord } from './plain.ts'
+import { checkRecord, type OptionTable, resolve, type ResolvedOptions } from './options.ts'
 import { isSchema } from './schema.ts'
 
 export const DEFAULT_QUEUE = 'default'
@@ -101,14 +100,6 @@ export function checkPriority(value: unknown): Priority {
   if (PRIORITIES.includes(value as Priority)) return value as Priority
   throw new GreenroomError('OPTION_INVALID', `priority cannot be ${shown(value)}`, {
     help: `It is one of ${listed(PRIORITIES.map(word => `'${word}'`))}`,
-  })
-}
-
-/** @throws {GreenroomError} `OPTION_INVALID` */
-export function checkRecord(options: unknown, of: string): void {
-  if (isPlainRecord(options)) return
-  throw new GreenroomError('OPTION_INVALID', `The options of ${of} are ${shown(options)} and not an object`, {
-    help: 'Give { name: value, … }, or leave them out',
   })
 }
 

@@ -1,10 +1,22 @@
 /** The logger that users may hand in: pino's interface, facts first and sentence second, or the sentence alone. And the default, for a console. */
+import { GreenroomError, listed } from './errors.ts'
 
 export interface Logger {
   debug(facts: object | string, text?: string): void
   info(facts: object | string, text?: string): void
   warn(facts: object | string, text?: string): void
   error(facts: object | string, text?: string): void
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+/** @throws {GreenroomError} `OPTION_INVALID` for what is no logger */
+export function checkLogger(log: unknown): Logger {
+  const missing = LEVELS.filter(level => typeof (log as Partial<Logger> | null | undefined)?.[level] !== 'function')
+  if (missing.length === 0) return log as Logger
+  throw new GreenroomError('OPTION_INVALID', `log has no ${listed(missing)}`, {
+    help: 'Give pino(), console, or anything with these methods',
+  })
 }
 
 /** Control characters, line separators and bidi controls: a name or an error message must not forge a second line. */

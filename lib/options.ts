@@ -4,8 +4,10 @@
  * An `Option<In, Out>` says what users write (`'30s'`), what the middleware reads (`30000`), the default, and whether a
  * message may carry one. The resolution is message > actor > default and happens here only.
  */
+import { nearest } from './did-you-mean.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
-import { GreenroomError } from './errors.ts'
+import { GreenroomError, listed } from './errors.ts'
+import { isPlainRecord } from './plain.ts'
 
 /** `In` is what users write, `Out` what the middleware reads. */
 export interface Option<In, Out = In, PerMessage extends boolean = boolean> {
@@ -92,6 +94,36 @@ export function custom<In, Out = In>(o: {
 /** The same option, which `with()` accepts too and messages carry. */
 export function perMessage<In, Out>(o: Option<In, Out, boolean>): Option<In, Out, true> {
   return { default: o.default, perMessage: true, parse: (value, name) => o.parse(value, name) }
+}
+
+/** @throws {GreenroomError} `OPTION_INVALID` */
+export function checkRecord(options: unknown, of: string): void {
+  if (isPlainRecord(options)) return
+  throw new GreenroomError('OPTION_INVALID', `The options of ${of} are ${shown(options)} and not an object`, {
+    help: 'Give { name: value, … }, or leave them out',
+  })
+}
+
+/**
+ * What a function was given as its options, once every name in it is known: in JavaScript nobody else tells that one is misspelt.
+ * For factories of middleware. Values are checked by `parse` of the option that they are the default of.
+ * @param of how the function is called in the error
+ * @throws {GreenroomError} `OPTION_UNKNOWN` with the nearest name, `OPTION_INVALID` for what is no object
+ * @example
+ * export const runLimit = (given: { most?: number } = {}) => {
+ *   const { most = 3 } = knownOptions(given, ['most'], 'runLimit()')
+ *   …
+ */
+export function knownOptions<const O extends object>(given: O, names: readonly string[], of: string): O {
+  checkRecord(given, of)
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue
+    const near = nearest(name, names)
+    throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} of ${of}`, {
+      help: near ? `Did you mean ${near}?` : `Known are ${listed(names)}`,
+    })
+  }
+  return given
 }
 
 /** Every option of a chain by name, with the middleware that declares it. */

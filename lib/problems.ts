@@ -31,6 +31,8 @@ export const errorText = ({ type, message }: Failure): string => `${type}: ${mes
 export const reasonText = (reason: string, failure: Failure | undefined): string =>
   failure && !reason.includes(failure.message) ? `${reason}: ${errorText(failure)}` : reason
 
+const againText = (afterMs: number) => (afterMs > 0 ? `again in ${shortDuration(afterMs)}` : 'again at once')
+
 function outcomeText(outcome: Outcome, attempt: number): string {
   switch (outcome.kind) {
     case 'done':
@@ -38,9 +40,9 @@ function outcomeText(outcome: Outcome, attempt: number): string {
     case 'failed':
       return errorText(failureOf(outcome.error))
     case 'retry':
-      return `run ${attempt + 1} failed: ${errorText(failureOf(outcome.error))}; again in ${shortDuration(outcome.afterMs)}`
+      return `run ${attempt + 1} failed: ${errorText(failureOf(outcome.error))}; ${againText(outcome.afterMs)}`
     case 'release':
-      return `${outcome.reason}; again ${outcome.afterMs > 0 ? `in ${shortDuration(outcome.afterMs)}` : 'at once'}`
+      return `${outcome.reason}; ${againText(outcome.afterMs)}`
     case 'dead':
       return reasonText(outcome.reason, outcome.error === undefined ? undefined : failureOf(outcome.error))
     default:

@@ -1,10 +1,9 @@
 /** What a worker is asked to do, checked and parsed once. */
 import { DEFAULTS } from './defaults.ts'
-import { nearest } from './did-you-mean.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import { checkName } from './names.ts'
-import { isPlainRecord } from './plain.ts'
+import { knownOptions } from './options.ts'
 
 export interface WorkOptions {
   /** The queues to serve, or how many runs at once of each: `{ images: 2, mail: 50 }`. @default those of the actors that this process implements */
@@ -49,15 +48,9 @@ const SHORTEST_LEASE_MS = 1_000
 
 const invalid = (what: string, help: string) => new GreenroomError('WORKER_INVALID', what, { help })
 
-/** @throws {GreenroomError} `WORKER_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
+/** @throws {GreenroomError} `WORKER_INVALID`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
 export function workSettings(options: WorkOptions, implemented: ReadonlySet<string>): WorkSettings {
-  if (!isPlainRecord(options as unknown))
-    throw invalid(`The options of work() are ${shown(options)} and not an object`, 'Give { queues: … }, or leave them out')
-  for (const name of Object.keys(options)) {
-    const near = nearest(name, KNOWN)
-    if (!KNOWN.includes(name))
-      throw invalid(`Unknown option ${shown(name)} of work()`, near ? `Did you mean ${near}?` : `Known are ${KNOWN.join(', ')}`)
-  }
+  knownOptions(options, KNOWN, 'work()')
   if (options.queues !== undefined && typeof options.queues !== 'object')
     throw invalid(`queues cannot be ${shown(options.queues)}`, "Write queues: ['images'] or { images: 2 }")
   const limits =

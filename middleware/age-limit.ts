@@ -1,7 +1,7 @@
 /** Buries messages that waited too long to still matter. */
 import { type Duration, durationMs, shortDuration } from '../lib/duration.ts'
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
-import { duration, type Option, perMessage } from '../lib/options.ts'
+import { duration, knownOptions, type Option, perMessage } from '../lib/options.ts'
 
 export type AgeLimitSpecs = { maxAge: Option<Duration, number, true> }
 
@@ -11,7 +11,8 @@ export type AgeLimitSpecs = { maxAge: Option<Duration, number, true> }
  * @param defaults `maxAge`: the limit of actors that give none. @default Infinity: none
  * @example await notify.with({ maxAge: '10m' }).send(user)
  */
-export function ageLimit({ maxAge = Infinity }: { readonly maxAge?: Duration | undefined } = {}): Middleware<AgeLimitSpecs> {
+export function ageLimit(defaults: { readonly maxAge?: Duration | undefined } = {}): Middleware<AgeLimitSpecs> {
+  const { maxAge = Infinity } = knownOptions(defaults, ['maxAge'], 'ageLimit()')
   const options: AgeLimitSpecs = {
     maxAge: perMessage(duration(durationMs(maxAge, 'maxAge', { infinite: true }), { infinite: true })),
   }

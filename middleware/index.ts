@@ -1,6 +1,7 @@
 /** The middleware that come with Greenroom, and the chain that most apps want. */
 import type { Duration } from '../lib/duration.ts'
 import type { Middleware } from '../lib/middleware.ts'
+import { knownOptions } from '../lib/options.ts'
 import { ageLimit, type AgeLimitSpecs } from './age-limit.ts'
 import { callbacks, type CallbackSpecs } from './callbacks.ts'
 import { retries, type RetriesSpecs } from './retries.ts'
@@ -31,10 +32,27 @@ export type Standard = readonly [
   Middleware<TimeLimitSpecs>,
 ]
 
+const KNOWN = ['maxRetries', 'minBackoff', 'maxBackoff', 'maxAge', 'timeLimit', 'notifyShutdown']
+
 /**
  * The chain that most apps want, outermost first: callbacks, retries, age limit, shutdown, time limit.
+ * @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`, `DURATION_INVALID`
  * @example greenroom({ middleware: [...standard({ maxRetries: 8, timeLimit: '1m' }), logging({ log })] })
  */
 export function standard(defaults: StandardDefaults = {}): Standard {
-  return [callbacks(), retries(defaults), ageLimit(defaults), shutdown(defaults), timeLimit(defaults)]
+  const {
+    maxRetries,
+    minBackoff,
+    maxBackoff,
+    maxAge,
+    timeLimit: limit,
+    notifyShutdown,
+  } = knownOptions(defaults, KNOWN, 'standard()')
+  return [
+    callbacks(),
+    retries({ maxRetries, minBackoff, maxBackoff }),
+    ageLimit({ maxAge }),
+    shutdown({ notifyShutdown }),
+    timeLimit({ timeLimit: limit }),
+  ]
 }

@@ -1,8 +1,11 @@
 /** One structured line an event, through any logger with pino's interface. An observer: it can never change or break a run. */
+import { shown } from '../lib/duration.ts'
+import { GreenroomError } from '../lib/errors.ts'
 import { failureOf } from '../lib/failure.ts'
-import type { Logger } from '../lib/log.ts'
+import { checkLogger, type Logger } from '../lib/log.ts'
 import type { Message } from '../lib/message.ts'
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
+import { knownOptions } from '../lib/options.ts'
 
 export interface LoggingOptions {
   /** pino, or anything with its `info(facts, text)`. */
@@ -14,9 +17,16 @@ export interface LoggingOptions {
 /**
  * Logs what happens to messages: `info` when one is done, `warn` when it will be tried again, `error` when it is given up.
  * No arguments are logged unless `args` says which.
+ * @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`
  * @example middleware: [...standard(), logging({ log: pino() })]
  */
-export function logging({ log, args }: LoggingOptions): Middleware {
+export function logging(options: LoggingOptions): Middleware {
+  const { log, args } = knownOptions(options, ['log', 'args'], 'logging()')
+  checkLogger(log)
+  if (args !== undefined && typeof args !== 'function')
+    throw new GreenroomError('OPTION_INVALID', `args cannot be ${shown(args)}`, {
+      help: 'Give a function: message => message.args',
+    })
   const facts = (message: Message) => ({
     id: message.id,
     actor: message.actor,

@@ -7,7 +7,7 @@ import { GreenroomError } from '../lib/errors.ts'
 import { type Failure, failureOf, isGiveUp, retryAfterOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
 import { type Context, defineMiddleware, type Middleware } from '../lib/middleware.ts'
-import { count, custom, duration, type Option, perMessage } from '../lib/options.ts'
+import { count, custom, duration, knownOptions, type Option, perMessage } from '../lib/options.ts'
 import type { Outcome } from '../lib/outcome.ts'
 import { callbackMessage } from './callback-message.ts'
 
@@ -45,11 +45,12 @@ const MOST_RETRIES = 1_000
  * `(message, failure)` when a message is given up. A handler may throw `retryAfter('30s')` or `giveUp('why')`.
  * @example app.actor(charge, { name: 'charge', maxRetries: 5, minBackoff: '1s', throws: [NotFound] })
  */
-export function retries({
-  maxRetries = DEFAULT_MAX_RETRIES,
-  minBackoff = DEFAULT_MIN_BACKOFF_MS,
-  maxBackoff = DEFAULT_MAX_BACKOFF_MS,
-}: RetriesDefaults = {}): Middleware<RetriesSpecs> {
+export function retries(defaults: RetriesDefaults = {}): Middleware<RetriesSpecs> {
+  const {
+    maxRetries = DEFAULT_MAX_RETRIES,
+    minBackoff = DEFAULT_MIN_BACKOFF_MS,
+    maxBackoff = DEFAULT_MAX_BACKOFF_MS,
+  } = knownOptions(defaults, ['maxRetries', 'minBackoff', 'maxBackoff'], 'retries()')
   const options: RetriesSpecs = {
     maxRetries: perMessage(count(count(0, { max: MOST_RETRIES }).parse(maxRetries, 'maxRetries'), { max: MOST_RETRIES })),
     minBackoff: perMessage(duration(durationMs(minBackoff, 'minBackoff'))),

@@ -2,7 +2,7 @@
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import type { Context } from '../lib/middleware.ts'
 import type { Message } from '../lib/message.ts'
-import { flag, type Option, perMessage } from '../lib/options.ts'
+import { flag, knownOptions, type Option, perMessage } from '../lib/options.ts'
 
 export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
 
@@ -11,9 +11,8 @@ export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
  * for long work that can save its place. It is released, which costs no attempt, and runs again elsewhere.
  * @param defaults `notifyShutdown`: for actors that do not say. @default false
  */
-export function shutdown({
-  notifyShutdown = false,
-}: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
+export function shutdown(defaults: { readonly notifyShutdown?: boolean | undefined } = {}): Middleware<ShutdownSpecs> {
+  const { notifyShutdown = false } = knownOptions(defaults, ['notifyShutdown'], 'shutdown()')
   const opted = new Map<Message, Context['abort']>() // by message: another worker of this app may stop, and it is not their affair
   const options: ShutdownSpecs = { notifyShutdown: perMessage(flag(flag(false).parse(notifyShutdown, 'notifyShutdown'))) }
   return defineMiddleware({

@@ -1,7 +1,7 @@
 /** Asks a handler that runs too long to end, through `current().signal`. */
 import { type Duration, durationMs } from '../lib/duration.ts'
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
-import { duration, type Option, perMessage } from '../lib/options.ts'
+import { duration, knownOptions, type Option, perMessage } from '../lib/options.ts'
 
 export type TimeLimitSpecs = { timeLimit: Option<Duration, number, true> }
 
@@ -15,9 +15,8 @@ const DEFAULT_TIME_LIMIT = '10m'
  * @param defaults `timeLimit`: the limit of actors that give none. @default '10m'; Infinity: none
  * @example app.actor(crawl, { name: 'crawl', timeLimit: '30s' })
  */
-export function timeLimit({
-  timeLimit = DEFAULT_TIME_LIMIT,
-}: { readonly timeLimit?: Duration | undefined } = {}): Middleware<TimeLimitSpecs> {
+export function timeLimit(defaults: { readonly timeLimit?: Duration | undefined } = {}): Middleware<TimeLimitSpecs> {
+  const { timeLimit = DEFAULT_TIME_LIMIT } = knownOptions(defaults, ['timeLimit'], 'timeLimit()')
   const options: TimeLimitSpecs = {
     timeLimit: perMessage(duration(durationMs(timeLimit, 'timeLimit', { infinite: true }), { infinite: true })),
   }

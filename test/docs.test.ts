@@ -156,7 +156,7 @@ t.test("docs/brokers.md has the parameters of the file broker's URL, each with i
   const constants: Readonly<Record<string, number>> = { SECOND_MS: 1_000, DAY_MS: 86_400_000 }
   for (const [name, value] of Object.entries(constants)) t.match(source, new RegExp(`\\b${name} = ${number(value, '_')}\\b`))
   for (const [name, shown] of rows) {
-    const [, written = ''] = new RegExp(`^ {2}${name} = (.+),$`, 'm').exec(source) ?? []
+    const [, written = ''] = new RegExp(`^ +${name} = (.+),$`, 'm').exec(source) ?? []
     const value = /\d/.test(written)
       ? written.split(' * ').reduce((product, part) => product * (constants[part] ?? Number(part.replaceAll('_', ''))), 1)
       : written

@@ -5,9 +5,11 @@
 import { isAbsolute } from 'node:path'
 import type { Broker, BrokerServices, Capabilities, Envelope, Pushed } from '../../lib/broker.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { shown } from '../../lib/duration.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import { consoleLogger } from '../../lib/log.ts'
 import { checkName } from '../../lib/names.ts'
+import { knownOptions } from '../../lib/options.ts'
 import type { Engine } from './client.ts'
 import { engineOf } from './client.ts'
 import type { Opened } from './consumer.ts'
@@ -39,6 +41,10 @@ export interface EmbeddedOptions extends Partial<BrokerServices> {
   readonly maxDeadMs?: number | undefined
 }
 
+const KNOWN = [
+  ...['path', 'sync', 'maxBytes', 'lockTimeoutMs', 'maxDead', 'maxDeadMs'],
+  ...['namespace', 'clock', 'random', 'newId', 'log'],
+]
 const SECOND_MS = 1_000,
   DAY_MS = 86_400_000
 
@@ -59,23 +65,24 @@ export const brokerEngines = new WeakMap<Broker, () => { readonly engine: Engine
 /**
  * A broker, with its store and inspector, on a folder of this machine.
  *
- * @throws {GreenroomError} `BROKER_INVALID` when the path is not absolute. Its calls reject with `FOLDER_INVALID` when the folder cannot be
+ * @throws {GreenroomError} `BROKER_INVALID` when the path is not absolute, `OPTION_UNKNOWN`. Its calls reject with `FOLDER_INVALID` when the folder cannot be
  * used, and with `DISK_FULL` when there is no room for more.
  * @example const app = greenroom({ broker: embeddedBroker({ path: join(import.meta.dirname, '.greenroom') }) })
  */
-export function embeddedBroker({
-  path,
-  namespace = 'greenroom',
-  clock = systemClock,
-  log = consoleLogger,
-  sync = 'flush',
-  maxBytes = Infinity,
-  lockTimeoutMs = 10 * SECOND_MS,
-  maxDead = 10_000,
-  maxDeadMs = 30 * DAY_MS,
-}: EmbeddedOptions): Broker {
-  if (!isAbsolute(path)) {
-    throw new GreenroomError('BROKER_INVALID', `The embedded broker's folder is not an absolute path: ${JSON.stringify(path)}`, {
+export function embeddedBroker(options: EmbeddedOptions): Broker {
+  const {
+    path,
+    namespace = 'greenroom',
+    clock = systemClock,
+    log = consoleLogger,
+    sync = 'flush',
+    maxBytes = Infinity,
+    lockTimeoutMs = 10 * SECOND_MS,
+    maxDead = 10_000,
+    maxDeadMs = 30 * DAY_MS,
+  } = knownOptions(options, KNOWN, 'embeddedBroker()')
+  if (typeof path !== 'string' || !isAbsolute(path)) {
+    throw new GreenroomError('BROKER_INVALID', `The embedded broker's folder is not an absolute path: ${shown(path)}`, {
       help: 'Give an absolute one, for example with path.resolve()',
     })
   }

@@ -9,6 +9,7 @@ import { GreenroomError } from '../../lib/errors.ts'
 import { systemId } from '../../lib/ids.ts'
 import { consoleLogger } from '../../lib/log.ts'
 import { checkName } from '../../lib/names.ts'
+import { knownOptions } from '../../lib/options.ts'
 import type { Store } from '../../lib/store.ts'
 import { alarm } from './alarm.ts'
 import { consumers } from './consumer.ts'
@@ -42,6 +43,8 @@ const CAPABILITIES: Capabilities = {
   durable: false,
 }
 
+const KNOWN = ['maxDead', 'maxDeadMs', 'namespace', 'clock', 'random', 'newId', 'log']
+
 /** A line about dropped dead letters at most so often: a flood of them must not become a flood of lines. */
 const WARN_EVERY_MS = 60_000
 
@@ -49,13 +52,14 @@ const WARN_EVERY_MS = 60_000
  * A broker in this process's memory, with its store.
  * @example const broker = memoryBroker({ clock: movingClock() })
  */
-export function memoryBroker({
-  namespace = 'greenroom',
-  clock = systemClock,
-  newId = systemId,
-  log = consoleLogger,
-  ...limits
-}: MemoryOptions = {}): MemoryBroker {
+export function memoryBroker(options: MemoryOptions = {}): MemoryBroker {
+  const {
+    namespace = 'greenroom',
+    clock = systemClock,
+    newId = systemId,
+    log = consoleLogger,
+    ...limits
+  } = knownOptions(options, KNOWN, 'memoryBroker()')
   checkName(namespace, 'namespace')
   const state = reducer({ ...limits, prefix: `${newId()}/` })
   const store = memoryStore({ clock })

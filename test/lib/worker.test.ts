@@ -278,7 +278,7 @@ t.test('work() refuses what makes no worker', async t => {
   await t.rejects(app.work(), { code: 'WORKER_INVALID', message: /nothing to work on.*Import the modules/ })
   app.actor(() => {}, { name: 'a1b' })
   for (const [options, code, message] of [
-    [{ queue: ['a'] }, 'WORKER_INVALID', /Did you mean queues\?/],
+    [{ queue: ['a'] }, 'OPTION_UNKNOWN', /Did you mean queues\?/],
     [{ queues: [] }, 'WORKER_INVALID', /nothing to work on/],
     [{ queues: {} }, 'WORKER_INVALID', /nothing to work on/],
     [{ queues: ['a b'] }, 'NAME_INVALID', /queue/],
@@ -296,7 +296,7 @@ t.test('work() refuses what makes no worker', async t => {
     [{ hookTimeout: Infinity }, 'DURATION_INVALID', /hookTimeout/],
     [{ until: 'forever' }, 'WORKER_INVALID', /'stopped' or 'idle'/],
     [{ signal: {} }, 'WORKER_INVALID', /signal/],
-    [null, 'WORKER_INVALID', /options/],
+    [null, 'OPTION_INVALID', /options/],
   ] as const)
     await t.rejects(app.work(options as never), { code, message }, JSON.stringify(options))
 })
