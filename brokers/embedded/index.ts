@@ -41,10 +41,8 @@ export interface EmbeddedOptions extends Partial<BrokerServices> {
   readonly maxDeadMs?: number | undefined
 }
 
-const KNOWN = [
-  ...['path', 'sync', 'maxBytes', 'lockTimeoutMs', 'maxDead', 'maxDeadMs'],
-  ...['namespace', 'clock', 'random', 'newId', 'log'],
-]
+const SERVICES = ['namespace', 'clock', 'random', 'newId', 'log']
+const KNOWN = ['path', 'sync', 'maxBytes', 'lockTimeoutMs', 'maxDead', 'maxDeadMs', ...SERVICES]
 const SECOND_MS = 1_000,
   DAY_MS = 86_400_000
 
