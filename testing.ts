@@ -6,7 +6,7 @@ import { memoryBroker } from './brokers/memory/index.ts'
 import type { Sender } from './lib/actor-types.ts'
 import type { App } from './lib/app.ts'
 import type { Broker, Envelope } from './lib/broker.ts'
-import { systemClock } from './lib/clock.ts'
+import { afterRealTime, systemClock } from './lib/clock.ts'
 import { targetOf } from './lib/definition.ts'
 import { type Duration, durationMs, shown } from './lib/duration.ts'
 import { GreenroomError, listed } from './lib/errors.ts'
@@ -33,6 +33,8 @@ export interface TestOptions {
   readonly decorate?: (broker: Broker) => Broker
   /** Jitter and the like. @default Math.random */
   readonly random?: () => number
+  /** What the clock says at first: a date, or ms since 1970. @default the time at which the test begins */
+  readonly now?: Date | number
 }
 
 export interface JoinOptions {
@@ -41,6 +43,8 @@ export interface JoinOptions {
   /** How long it may take in real time, so that an actor which sends itself for ever fails the test. @default '5s' */
   readonly timeout?: Duration
 }
+
+export type AdvanceOptions = Pick<JoinOptions, 'timeout'>
 
 export interface DeadMessage {
   readonly message: Message
@@ -54,8 +58,8 @@ export interface TestApp extends AsyncDisposable {
   sent<A extends readonly unknown[], R>(actor: Sender<A, R, any, any>): readonly Message<A, R>[]
   /** Runs everything, and moves the clock over delays and back-offs. @throws {GreenroomError} `TEST_UNBOUNDED` when there is no end to it */
   join(options?: JoinOptions): Promise<void>
-  /** Moves the clock, and runs what becomes due on the way. */
-  advance(by: Duration): Promise<void>
+  /** Moves the clock, and runs what becomes due on the way. @throws {GreenroomError} `TEST_UNBOUNDED` as join() */
+  advance(by: Duration, options?: AdvanceOptions): Promise<void>
   /** Runs the handler alone: no queue, no middleware; with `current()` as given. */
   run<A extends readonly unknown[], R>(
     actor: Sender<A, R, any, any>,
@@ -68,7 +72,7 @@ export interface TestApp extends AsyncDisposable {
   readonly clock: MovingClock
 }
 
-const TEST_OPTIONS = ['run', 'decorate', 'random']
+const TEST_OPTIONS = ['run', 'decorate', 'random', 'now']
 const DEFAULT_TIMEOUT_MS = 5_000
 /** Taken when the module loads: fake timers of test runners replace the global. */
 const turnEnds = setImmediate
@@ -90,19 +94,31 @@ export async function testing(app: App<any, any>, options: TestOptions = {}): Pr
     run = 'joined',
     decorate = (broker: Broker) => broker,
     random = systemRandom,
+    now = systemClock.now(),
   } = knownOptions(options, TEST_OPTIONS, 'testing()')
   const internals = internalsOf(app),
-    clock = movingClock()
+    start: unknown = now?.valueOf(),
+    clock = movingClock(start as number)
   if (!['joined', 'inline', 'never'].includes(run))
     throw new GreenroomError('OPTION_INVALID', `run cannot be ${shown(run)}`, { help: "It is 'joined', 'inline' or 'never'" })
   for (const [name, value] of Object.entries({ decorate, random }))
     if (typeof value !== 'function')
       throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: 'It is a function' })
+  if (!Number.isFinite(start))
+    throw new GreenroomError('OPTION_INVALID', `now cannot be ${shown(now)}`, {
+      help: 'It is a Date, or milliseconds since 1970',
+    })
   if (underTest.has(internals))
     throw new GreenroomError('TEST_UNBOUNDED', 'This app is under test already', {
       help: 'Dispose the other one first: `await using t = await testing(app)` inside the test',
     })
-  const memory = memoryBroker({ clock, random, newId: systemId, log: internals.log, namespace: internals.namespace })
+  const memory = memoryBroker({
+    clock: { ...clock, steady: true },
+    random,
+    newId: systemId,
+    log: internals.log,
+    namespace: internals.namespace,
+  })
   const { broker, stored, died } = recorder(decorate(memory), () => (run === 'inline' && !draining ? drain() : undefined))
   let draining: Promise<void> | undefined,
     over = false
@@ -151,51 +167,62 @@ export async function testing(app: App<any, any>, options: TestOptions = {}): Pr
     }))
   }
 
-  async function join(options: JoinOptions = {}): Promise<void> {
-    const { queues: only, timeout = DEFAULT_TIMEOUT_MS } = knownOptions(options, ['queues', 'timeout'], 'join()')
-    if (run === 'never')
-      throw new GreenroomError('OPTION_INVALID', "join() runs messages, and this test was made with run: 'never'", {
-        help: 'Leave `run` out, or only look at t.sent()',
-      })
-    let late = false
-    const bound = systemClock.after(
-      durationMs(timeout, 'timeout'),
-      () => {
-        late = true
-        wake()
-      },
-      { ref: true },
-    )
-    let wake = () => {}
+  /** Runs what is ready, and again after each `move` of the clock, until that says that there is nothing to move it to. */
+  async function runOn(
+    what: string,
+    move: () => boolean | Promise<boolean>,
+    { queues: only, timeout = DEFAULT_TIMEOUT_MS }: JoinOptions,
+  ): Promise<void> {
+    let late = false,
+      wake = () => {}
     const lateness = new Promise<void>(resolve => {
       wake = resolve
     })
+    const bound = afterRealTime(durationMs(timeout, 'timeout'), () => {
+      late = true
+      wake()
+    })
     try {
       for (;;) {
-        await Promise.race([drain(only), lateness])
+        await new Promise(turnEnds) // the rest may be promises alone, and the bound is a timer
         if (over) return
-        if (late) throw unbounded(only ?? queues(), internals)
-        const names = only ?? queues()
-        if ((await waiting(names, 'ready')) > 0) continue // sent since
-        if ((await waiting(names, 'delayed')) === 0) return
-        clock.advance(clock.next() ?? 0)
+        if (late) throw unbounded(what, only ?? queues(), internals)
+        const isWork = draining || (run !== 'never' && (await waiting(only ?? queues(), 'ready')) > 0)
+        if (isWork) await Promise.race([drain(only), lateness])
+        else if (!(await move())) return
       }
     } finally {
       bound.cancel()
     }
   }
 
-  async function advance(by: Duration): Promise<void> {
-    const end = clock.monotonic() + durationMs(by, 'advance')
-    for (;;) {
-      if (run !== 'never') await drain()
-      const next = clock.next(),
-        left = end - clock.monotonic()
-      if (next === undefined || next > left) break
-      clock.advance(next)
+  async function join(options: JoinOptions = {}): Promise<void> {
+    knownOptions(options, ['queues', 'timeout'], 'join()')
+    if (run === 'never')
+      throw new GreenroomError('OPTION_INVALID', "join() runs messages, and this test was made with run: 'never'", {
+        help: 'Leave `run` out, or only look at t.sent()',
+      })
+    const toTheNext = async () => {
+      if ((await waiting(options.queues ?? queues(), 'delayed')) === 0) return false
+      clock.advance(clock.next() ?? 0)
+      return true
     }
-    clock.advance(end - clock.monotonic())
-    if (run !== 'never') await drain()
+    await runOn('join()', toTheNext, options)
+  }
+
+  async function advance(by: Duration, options: AdvanceOptions = {}): Promise<void> {
+    const { timeout = DEFAULT_TIMEOUT_MS } = knownOptions(options, ['timeout'], 'advance()')
+    const end = clock.monotonic() + durationMs(by, 'advance')
+    let arrived = false
+    const toTheNext = () => {
+      if (arrived) return false
+      const next = clock.next(),
+        left = Math.max(0, end - clock.monotonic()) // a handler may have moved it further
+      arrived = next === undefined || next > left
+      clock.advance(arrived ? left : next!)
+      return true
+    }
+    await runOn('advance()', toTheNext, { timeout })
   }
 
   /** Back to the real world. The clock is moved over the grace of handlers that do not end, as nobody else would. */
@@ -227,7 +254,7 @@ export async function testing(app: App<any, any>, options: TestOptions = {}): Pr
   return {
     sent,
     join: options => during('join()', () => join(options)),
-    advance: by => during('advance()', () => advance(by)),
+    advance: (by, options) => during('advance()', () => advance(by, options)),
     clock,
     run: (actor, args, options = {}) => {
       const name = targetOf(actor)?.actor ?? ''
@@ -250,11 +277,15 @@ export async function testing(app: App<any, any>, options: TestOptions = {}): Pr
         await memory[Symbol.asyncDispose]()
       }
       if (unfinished > 0)
-        throw new GreenroomError('LEAK', `${unfinished} handlers were still running at the end of the test`, {
-          help: 'Await t.join(), or let the handler watch current().signal',
-        })
+        throw new GreenroomError(
+          'LEAK',
+          `${count(unfinished, 'handler was', 'handlers were')} still running at the end of the test`,
+          {
+            help: 'Await t.join(), or let the handler watch current().signal',
+          },
+        )
       if (clock.pending > 0)
-        throw new GreenroomError('LEAK', `${clock.pending} timers are still set on the test's clock`, {
+        throw new GreenroomError('LEAK', `${count(clock.pending, 'timer is', 'timers are')} still set on the test's clock`, {
           help: 'A handler or a middleware goes on after the test: await it, or watch current().signal',
         })
     },
@@ -264,11 +295,13 @@ export async function testing(app: App<any, any>, options: TestOptions = {}): Pr
 /** A drain starts a worker for each step: what it says once is said often. Errors are kept. */
 const quiet = (log: Logger): Logger => ({ debug() {}, info() {}, warn() {}, error: (facts, text) => log.error(facts, text) })
 
-function unbounded(names: readonly string[], { definitions }: Internals): GreenroomError {
+const count = (n: number, one: string, several: string) => `${n} ${n === 1 ? one : several}`
+
+function unbounded(what: string, names: readonly string[], { definitions }: Internals): GreenroomError {
   const missing = [...definitions.values()]
     .filter(({ handler, queue }) => !handler && names.includes(queue))
     .map(({ name }) => name)
-  return new GreenroomError('TEST_UNBOUNDED', `join() found no end: there is still work in ${listed(names)}`, {
+  return new GreenroomError('TEST_UNBOUNDED', `${what} found no end: there is still work in ${listed(names)}`, {
     help:
       missing.length > 0
         ? `No code is here for ${listed(missing)}: import it, or use run: 'never'`

@@ -20,6 +20,8 @@ export interface Clock {
   monotonic(): number
   /** Calls `fn` once, `ms` from now or later (never earlier). Any length: Node's own timers fire at once past 2^31-1 ms. */
   after(ms: number, fn: () => void, options?: TimerOptions): Timer
+  /** Nobody sets its wall time, so a moment can be waited for in one go. @default false */
+  readonly steady?: boolean
 }
 
 /** The longest that Node's timers can wait. Longer ones are chained. */
@@ -57,6 +59,14 @@ class NodeTimer implements Timer {
   cancel(): void {
     clearTimeout(this.#timeout)
   }
+}
+
+const { setTimeout: realTimeout, clearTimeout: clearRealTimeout } = globalThis
+
+/** Calls `fn` after `ms` of real time, also where a test runner's fake timers have replaced the globals since this was loaded. */
+export function afterRealTime(ms: number, fn: () => void): Timer {
+  const timeout = realTimeout(fn, Math.min(ms, LONGEST_TIMER_MS))
+  return { cancel: () => clearRealTimeout(timeout) }
 }
 
 /** Resolves after `ms`; rejects with the signal's own reason when it is aborted first. Leaves no listener and no timer behind. */

@@ -6,29 +6,31 @@ import { movingClock, testing } from '../testing.ts'
 import { open } from './helpers/open.ts'
 import { gate } from './helpers/turns.ts'
 
+/** Where the clock of a test begins here, to tell its world from the real one. */
+const THEN = Date.UTC(1999, 11, 31)
+
 t.test('afterwards the app is on its own broker and clock again, with the messages of before', async t => {
   const { app, memory, until } = open(t)
   const ran: unknown[] = []
-  const actor = app.actor((what: string) => void ran.push([what, current().message.timestamp > Date.UTC(2026, 0, 2)]), {
-    name: 'a1b',
-  })
+  const actor = app.actor((what: string) => void ran.push([what, current().message.timestamp === THEN]), { name: 'a1b' })
   await actor.send('before')
   {
-    await using test = await testing(app)
+    await using test = await testing(app, { now: THEN })
     await actor.send('tested')
     await test.join()
-    t.strictSame(ran, [['tested', false]], 'on the clock of the test')
+    t.strictSame(ran, [['tested', true]], 'on the clock of the test')
     await actor.send('left behind')
   }
   t.match(await memory.inspector.counts('default'), { ready: 1 })
   await actor.send('after')
   await app.work({ concurrency: 1 })
   await until('settled', 3)
-  t.strictSame(
-    ran.map(item => (item as unknown[])[0]),
-    ['tested', 'before', 'after'],
-    'what the test left behind is gone with it',
-  )
+  const expected = [
+    ['tested', true],
+    ['before', false],
+    ['after', false],
+  ]
+  t.strictSame(ran, expected, 'what the test left behind is gone with it')
 })
 
 t.test('also an app whose broker could never be reached', async t => {
@@ -51,7 +53,7 @@ t.test('setup and disposal of middleware happen once for a test', async t => {
   const resource: AnyMiddleware = {
     name: 'resource',
     setup({ clock }) {
-      seen.push(`open at ${clock.now() === Date.UTC(2026, 0, 1) ? 'the test' : 'the real'} time`)
+      seen.push(`open at ${clock.now() === THEN ? 'the test' : 'the real'} time`)
       return { [Symbol.asyncDispose]: async () => void seen.push('closed') }
     },
   }
@@ -59,7 +61,7 @@ t.test('setup and disposal of middleware happen once for a test', async t => {
   const actor = app.actor(() => {}, { name: 'a1b' })
   await actor.send()
   for (let i = 0; i < 2; i++) {
-    await using test = await testing(app)
+    await using test = await testing(app, { now: new Date(THEN) })
     await actor.send()
     await test.join()
     await test.join()
@@ -74,17 +76,25 @@ t.test('a handler or a timer that is left is a LEAK, and the app is back all the
   const test = await testing(app)
   await hangs.send()
   await t.rejects(test.join({ timeout: 50 }), { code: 'TEST_UNBOUNDED' })
-  await t.rejects(async () => test[Symbol.asyncDispose](), { code: 'LEAK', message: /1 handlers were still running/ })
+  await t.rejects(async () => test[Symbol.asyncDispose](), { code: 'LEAK', message: /^1 handler was still running/ })
   await hangs.send()
   t.match(await memory.inspector.counts('default'), { ready: 1 })
   end.open()
 
   const second = await testing(app)
   second.clock.after(60_000, () => {})
-  await t.rejects(async () => second[Symbol.asyncDispose](), { code: 'LEAK', message: /1 timers/ })
+  await t.rejects(async () => second[Symbol.asyncDispose](), { code: 'LEAK', message: /^1 timer is still set/ })
   const third = await testing(app)
   third.clock.after(60_000, () => {}).cancel()
   await third[Symbol.asyncDispose]()
+
+  const fourth = await testing(app)
+  const several = gate()
+  const waits = app.actor(() => several.opened, { name: 'waits' })
+  await waits.sendMany([[], []])
+  await t.rejects(fourth.join({ timeout: 50 }), { code: 'TEST_UNBOUNDED' })
+  await t.rejects(async () => fourth[Symbol.asyncDispose](), { code: 'LEAK', message: /^2 handlers were still running/ })
+  several.open()
 })
 
 t.test('one test of an app at a time, also of two that begin at once; two apps are two', async t => {
@@ -147,10 +157,40 @@ t.test("a test runner's fake timers do not hold it up", async t => {
     },
     { name: 'a1b' },
   )
+  const endless = app.actor(() => end.opened, { name: 'endless' })
+  const end = gate()
   await using test = await testing(app)
   await actor.with({ delay: '1h' }).send()
   await test.join()
   t.equal(ran, 2)
+  await endless.send()
+  await t.rejects(test.join({ timeout: 50 }), { code: 'TEST_UNBOUNDED' }, 'its own timeout is of real time')
+  end.open()
+  await test.join()
+})
+
+t.test('the clock begins at the time that it is, or at the one that it is given', async t => {
+  const { app } = open(t)
+  const actor = app.actor(() => {}, { name: 'a1b' })
+  const nextYear = () => actor.with({ at: new Date(Date.now() + 360 * 86_400_000) })
+  {
+    const before = Date.now()
+    await using test = await testing(app)
+    t.ok(before <= test.clock.now() && test.clock.now() <= Date.now())
+    await nextYear().send()
+    await test.join()
+    t.ok(test.clock.now() - before >= 360 * 86_400_000)
+  }
+  for (const now of [THEN, new Date(THEN)]) {
+    await using test = await testing(app, { now })
+    t.equal(test.clock.now(), THEN)
+    await actor.with({ at: THEN + 1_000 }).send()
+    await test.join()
+    t.equal(test.clock.now(), THEN + 1_000)
+    t.throws(nextYear, { code: 'OPTION_INVALID' }, 'a year from now is far from then')
+  }
+  for (const now of ['2026-01-01', NaN, new Date('never'), null])
+    await t.rejects(testing(app, { now: now as never }), { code: 'OPTION_INVALID', message: /now cannot be/ })
 })
 
 t.test('what is no app, and one that is closed', async t => {

@@ -5,7 +5,7 @@ import { type AnyMiddleware, type Broker, current, giveUp, GreenroomError, stand
 import { testing } from '../testing.ts'
 import { open } from './helpers/open.ts'
 import { keepLines } from './helpers/recorder.ts'
-import { turns } from './helpers/turns.ts'
+import { gate, turns } from './helpers/turns.ts'
 
 t.test('nothing runs before join(), and everything after it, over delays, back-offs and follow-ups', async t => {
   const { app } = open(t)
@@ -177,7 +177,40 @@ t.test('advance() moves the clock by as much as it says, and runs what is due on
   t.strictSame(ran, [10_000, 20_000, 30_000])
   t.equal(test.clock.monotonic(), 70_000)
   await t.rejects(test.advance(-1 as never), { code: 'DURATION_INVALID' })
+  await t.rejects(test.advance('1h', { timeout: 'soon' as never }), { code: 'DURATION_INVALID' })
+  const ahead = app.actor(() => test.clock.advance(3_600_000), { name: 'ahead' })
+  await ahead.send()
+  await test.advance('1m')
+  t.equal(test.clock.monotonic(), 3_670_000, 'and never back, where a handler moved it further')
 })
+
+t.test(
+  'advance() has an end too: a handler that waits, an actor that sends itself at once or for all the time there is',
+  async t => {
+    for (const delay of [0, 1]) {
+      const { app } = open(t)
+      const again = app.actor(async () => void (await again.with({ delay }).send()), { name: 'again' }) as {
+        send(): Promise<unknown>
+        with(options: object): { send(): Promise<unknown> }
+      }
+      const test = await testing(app)
+      await again.send()
+      await t.rejects(test.advance('365d', { timeout: 50 }), {
+        code: 'TEST_UNBOUNDED',
+        message: /^advance\(\) found no end.*default/,
+      })
+      await Promise.resolve(test[Symbol.asyncDispose]()).catch((error: unknown) => t.match(error, { code: 'LEAK' })) // it still ran
+    }
+    const { app } = open(t)
+    const end = gate()
+    const waits = app.actor(() => end.opened, { name: 'waits' })
+    await using test = await testing(app)
+    await waits.with({ delay: '1m' }).send()
+    await t.rejects(test.advance('1h', { timeout: 50 }), { code: 'TEST_UNBOUNDED' })
+    end.open()
+    await test.advance('1h')
+  },
+)
 
 t.test('run() calls the handler alone, with current() as given', async t => {
   const chain: string[] = []

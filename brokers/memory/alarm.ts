@@ -23,7 +23,7 @@ export function alarm(clock: Clock, ring: () => void): Alarm {
       if (when >= due) return
       cancel()
       const now = clock.now()
-      due = Math.min(when, now + LONGEST_NAP_MS)
+      due = clock.steady ? when : Math.min(when, now + LONGEST_NAP_MS)
       set = clock.after(
         Math.max(0, due - now),
         () => {
