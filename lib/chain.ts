@@ -44,7 +44,7 @@ export function orderChain(list: readonly AnyMiddleware[]): readonly AnyMiddlewa
 }
 
 function check(middleware: unknown): void {
-  const { name, process, applies, send, setup, on = {} } = (middleware ?? {}) as Partial<AnyMiddleware>
+  const { name, process, before, after, applies, send, setup, on = {} } = (middleware ?? {}) as Partial<AnyMiddleware>
   if (typeof middleware !== 'object' || typeof name !== 'string' || name === '') {
     // a function has a name too
     throw new GreenroomError('MIDDLEWARE_INVALID', `${shown(middleware)} in \`middleware\` is not a middleware`, {
@@ -57,7 +57,7 @@ function check(middleware: unknown): void {
     })
   }
   const observers = Object.fromEntries(Object.entries(on).map(([kind, listen]) => [`on.${kind}`, listen]))
-  for (const [hook, value] of Object.entries({ process, applies, send, setup, ...observers })) {
+  for (const [hook, value] of Object.entries({ process, before, after, applies, send, setup, ...observers })) {
     if (value !== undefined && typeof value !== 'function')
       throw new GreenroomError('MIDDLEWARE_INVALID', `${name}.${hook} is not a function`, {
         help: 'Leave it out or give a function',

@@ -3,12 +3,13 @@
  * failure is an outcome. Keeps the runs that are under way, so that they can be aborted and one that hangs be found.
  */
 import type { Delivery, Envelope, Settled, Settlement } from './broker.ts'
+import { createDeadlines } from './deadlines.ts'
 import { derivedId } from './ids.ts'
 import type { Definition } from './definition.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { failureOf } from './failure.ts'
-import { type Frame, inCharge, misuse, type Process } from './layers.ts'
+import { type Frame, inCharge, misuse, type Stage } from './layers.ts'
 import type { Live } from './live.ts'
 import type { Message } from './message.ts'
 import type { AbortReason, Sending } from './middleware.ts'
@@ -25,8 +26,10 @@ export interface ExecutorParts {
   readonly table: OptionTable
   readonly defaults: ResolvedOptions
   readonly definitions: ReadonlyMap<string, Definition>
-  readonly process: Process
+  readonly stage: Stage
   toSending(message: Message): Sending
+  /** Called once for each delivery, also before `execute` returned. */
+  ended(delivery: Delivery, executed: Executed): void
 }
 
 /** What to tell the broker, and what to tell observers once it answered. */
@@ -36,8 +39,7 @@ export interface Executed {
 }
 
 export interface Executor {
-  /** Runs a delivery; `done` is called exactly once, never before `execute` returned unless the body cannot be decoded. */
-  execute(delivery: Delivery, done: (executed: Executed) => void): void
+  execute(delivery: Delivery): void
   /** Aborts the run of one delivery; says whether there was one. */
   abort(reason: AbortReason, token: string): boolean
   abortAll(reason: AbortReason): void
@@ -45,6 +47,8 @@ export interface Executor {
   messages(): readonly Message[]
   /** Ends runs whose middleware has not moved for so long. */
   endHung(now: number, timeoutMs: number): void
+  /** Heeds no deadlines any more. */
+  end(): void
 }
 
 /** What a middleware did wrong, whatever was made of it further out. */
@@ -60,50 +64,47 @@ class Ended implements Executed {
   readonly settlement: Settlement
   readonly #run: Run
   readonly #outcome: Outcome
-  readonly #start: number
   readonly #live: Live
-  constructor(settlement: Settlement, run: Run, outcome: Outcome, start: number, live: Live) {
+  constructor(settlement: Settlement, run: Run, outcome: Outcome, live: Live) {
     this.settlement = settlement
     this.#run = run
     this.#outcome = outcome
-    this.#start = start
     this.#live = live
   }
   told(settled: Settled): void {
     const { events, clock } = this.#live
     if (!events.watched('settled', isProblem(this.#outcome, settled))) return
-    const { message, attempt } = this.#run
-    events.emit('settled', { message, outcome: this.#outcome, attempt, ms: clock.monotonic() - this.#start, settled })
+    const { message, attempt, startedAt } = this.#run
+    events.emit('settled', { message, outcome: this.#outcome, attempt, ms: clock.monotonic() - startedAt, settled })
   }
 }
 
-interface Active {
-  readonly run: Run
-  readonly finish: (outcome: Outcome) => void
-  /** Whose code ran at the last look, whether before or after its `next()`, and since when. */
-  seen: Frame | undefined
-  after: boolean
-  since: number
+/** Whose code a run waited for at the last look, and since when. */
+interface Look {
+  readonly frame: Frame
+  readonly state: Frame['state']
+  readonly since: number
 }
 
-export function createExecutor({ live, encoder, table, defaults, definitions, process, toSending }: ExecutorParts): Executor {
+export function createExecutor(parts: ExecutorParts): Executor {
+  const { live, encoder, table, defaults, definitions, stage, toSending, ended } = parts
   const { events, services, clock, broker } = live
-  const active = new Map<string, Active>()
+  const active = new Map<Run, Delivery>()
+  const deadlines = createDeadlines(clock, () => active.keys())
+  let looks = new Map<Run, Look>()
 
-  function execute({ envelope, token, deliveries }: Delivery, done: (executed: Executed) => void): void {
+  function execute(delivery: Delivery): void {
     let run: Run
     try {
-      run = toRun(envelope, deliveries)
+      run = toRun(delivery)
     } catch (error) {
-      return done(undecodable(envelope, token, error))
+      return ended(delivery, undecodable(delivery.envelope, delivery.token, error))
     }
-    if (events.watched('started')) events.emit('started', { message: run.message, attempt: run.attempt, deliveries })
-    const start = clock.monotonic()
-    const finish = (outcome: Outcome) => {
-      if (active.delete(token)) conclude(run, token, outcome, start, done)
-    }
-    active.set(token, { run, finish, seen: undefined, after: false, since: 0 })
-    void process(run).then(finish)
+    const { message, attempt, deliveries } = run
+    if (events.watched('started')) events.emit('started', { message, attempt, deliveries })
+    run.startedAt = clock.monotonic()
+    active.set(run, delivery)
+    stage(run, conclude)
   }
 
   function undecodable(envelope: Envelope, token: string, error: unknown): Executed {
@@ -118,16 +119,14 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
   }
 
   /** From what the chain made of a run to its settlement. Waits only for follow-ups that must pass the send chain. */
-  function conclude(run: Run, token: string, made: Outcome, start: number, done: (executed: Executed) => void): void {
-    let outcome = made
-    const bug = bugOf(outcome)
-    if (bug) {
-      events.emit('trouble', { what: bug.message, error: bug })
-      run.log.error({ err: bug }, 'a middleware failed')
-      if (outcome.kind === 'failed') outcome = rescue(bug, run)
-    }
+  function conclude(run: Run, made: Outcome): void {
+    const delivery = active.get(run)
+    if (!delivery) return // it was ended because its middleware hung
+    active.delete(run)
+    const { token } = delivery
+    const outcome = afterBug(run, made)
     const end = (outcome: Outcome, then: readonly Envelope[]) =>
-      done(new Ended(settlementOf(token, outcome, then), run, outcome, start, live))
+      ended(delivery, new Ended(settlementOf(token, outcome, then), run, outcome, live))
     const follow = outcome.kind === 'done' || outcome.kind === 'dead' ? outcome.then : undefined
     if (!follow || follow.length === 0) return end(outcome, NONE)
     followUps(run.message, follow).then(
@@ -136,15 +135,24 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
     )
   }
 
+  /** A bug of a middleware is told once, and costs an attempt where nothing further out made something of it. */
+  function afterBug(run: Run, outcome: Outcome): Outcome {
+    const bug = bugOf(outcome)
+    if (!bug) return outcome
+    events.emit('trouble', { what: bug.message, error: bug })
+    run.log.error({ err: bug }, 'a middleware failed')
+    return outcome.kind === 'failed' ? rescue(bug, run) : outcome
+  }
+
   const rescue = (error: unknown, run: Run) => rescued(error, run.attempt, run.options['maxRetries'], live.random)
 
-  function toRun(envelope: Envelope, deliveries: number): Run {
+  function toRun({ envelope, deliveries }: Delivery): Run {
     const body = encoder.decode(envelope.body)
     // What travels in the clear is what counts: a revived dead letter may be in another queue than its body says.
     const message: Message =
       body.id === envelope.id && body.queue === envelope.queue ? body : { ...body, id: envelope.id, queue: envelope.queue }
     const options = resolve(table, definitions.get(message.actor)?.options ?? defaults, message.options, 'message')
-    return new Run(message, envelope.attempt, deliveries, options, services)
+    return new Run(message, envelope.attempt, deliveries, options, services, deadlines)
   }
 
   /** Follow-ups as envelopes, through the send chain, before the settlement is queued. Throws when one cannot be sent. */
@@ -160,31 +168,35 @@ export function createExecutor({ live, encoder, table, defaults, definitions, pr
   return {
     execute,
     abort(reason, token) {
-      const item = active.get(token)
-      item?.run.abort(reason)
-      return item !== undefined
+      for (const [run, delivery] of active) {
+        if (delivery.token !== token) continue
+        run.abort(reason)
+        return true
+      }
+      return false
     },
-    messages: () => Array.from(active.values(), ({ run }) => run.message),
+    messages: () => Array.from(active.keys(), ({ message }) => message),
     abortAll(reason) {
-      for (const { run } of active.values()) run.abort(reason)
+      for (const run of active.keys()) run.abort(reason)
     },
     endHung(now, timeoutMs) {
-      for (const item of active.values()) {
-        const { run, finish } = item,
-          frame = inCharge(run.frame!),
-          after = frame.inner !== undefined
-        if (frame.name === undefined || frame !== item.seen || after !== item.after) {
-          Object.assign(item, { seen: frame, after, since: now })
-        } else if (now - item.since > timeoutMs) {
-          run.abort('lease lost') // whatever still runs below is no longer waited for
-          const error = misuse(
-            frame.name,
-            `did not go on for ${timeoutMs} ms around a run`,
-            'Give its own I/O a shorter deadline',
-          )
-          finish({ kind: 'failed', error })
-        }
+      const before = looks
+      looks = new Map()
+      for (const run of active.keys()) {
+        const frame = inCharge(run)
+        if (!frame) continue
+        const last = before.get(run)
+        const look = last && last.frame === frame && last.state === frame.state ? last : { frame, state: frame.state, since: now }
+        if (now - look.since <= timeoutMs) looks.set(run, look)
+        else endOne(run, frame.name, timeoutMs)
       }
     },
+    end: deadlines.end,
+  }
+
+  function endOne(run: Run, name: string, timeoutMs: number): void {
+    run.abort('lease lost') // whatever still runs below is no longer waited for
+    const what = `did not go on for ${timeoutMs} ms around a run`
+    conclude(run, { kind: 'failed', error: misuse(name, what, 'Give its own I/O a shorter deadline') })
   }
 }

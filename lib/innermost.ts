@@ -11,7 +11,7 @@ import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { isGiveUp, retryAfterOf } from './failure.ts'
-import { type Frame, newFrame, type Process } from './layers.ts'
+import type { End, Stage } from './layers.ts'
 import type { Logger } from './log.ts'
 import type { AbortReason } from './middleware.ts'
 import type { Outcome } from './outcome.ts'
@@ -28,7 +28,7 @@ export interface InnermostParts {
 }
 
 export interface Innermost {
-  readonly process: Process
+  readonly stage: Stage
   /** Handlers that went on after their message was settled, and still do. */
   readonly stuck: number
 }
@@ -37,21 +37,12 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   const unknown = unknownActors(clock, definitions)
   let stuck = 0
 
-  const process: Process = run => {
-    const frame = (run.frame = newFrame(undefined))
-    const refused = refusal(run)
-    if (refused) {
-      frame.settled = true
-      return Promise.resolve(refused)
-    }
-    return execute(run, frame, definitions.get(run.message.actor)!)
-  }
-
   /** Why a message does not run here at all. */
-  function refusal({ message: { actor }, deliveries, reason, log }: Run): Outcome | undefined {
+  function refusal(run: Run, definition: Definition | undefined): Outcome | undefined {
+    const { message, deliveries, reason } = run
     if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
-    if (reason) return interrupted(reason, actor)
-    return definitions.get(actor)?.handler ? undefined : unknown(actor, log)
+    if (reason) return interrupted(reason, message.actor)
+    return definition?.handler ? undefined : unknown(message.actor, run.log)
   }
 
   const giveUp = (run: Run, reason: AbortReason): Outcome => {
@@ -64,10 +55,13 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
     return interrupted(reason, run.message.actor)
   }
   const parts: Parts = { clock, abortGraceMs, giveUp, back: () => stuck-- }
-  const execute = (run: Run, frame: Frame, definition: Definition): Promise<Outcome> =>
-    new Promise(resolve => new Execution(run, frame, resolve, parts).start(definition))
   return {
-    process,
+    stage(run, end) {
+      const definition = definitions.get(run.message.actor)
+      const refused = refusal(run, definition)
+      if (refused) end(run, refused)
+      else new Execution(run, end, parts).start(definition!)
+    },
     get stuck() {
       return stuck
     },
@@ -86,15 +80,13 @@ interface Parts {
 /** A handler that runs, given up a grace time after an abort. A class, and not closures: one is made a message. */
 class Execution {
   readonly #run: Run
-  readonly #frame: Frame
-  readonly #resolve: (outcome: Outcome) => void
+  readonly #end: End
   readonly #parts: Parts
   #grace: Timer | undefined
   #left = false
-  constructor(run: Run, frame: Frame, resolve: (outcome: Outcome) => void, parts: Parts) {
+  constructor(run: Run, end: End, parts: Parts) {
     this.#run = run
-    this.#frame = frame
-    this.#resolve = resolve
+    this.#end = end
     this.#parts = parts
   }
   start(definition: Definition): void {
@@ -102,14 +94,14 @@ class Execution {
     run.execution = this
     try {
       const ran = definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
-      if (typeof ran !== 'object' || ran === null) return this.#end(doneOutcome(run, ran))
+      if (typeof ran !== 'object' || ran === null) return this.#over(doneOutcome(run, ran))
       const promise = ran instanceof Promise ? ran : Promise.resolve(ran)
       promise.then(
-        result => this.#end(doneOutcome(run, result)),
-        error => this.#end(failedOutcome(run, error)),
+        result => this.#over(doneOutcome(run, result)),
+        error => this.#over(failedOutcome(run, error)),
       )
     } catch (error) {
-      this.#end(failedOutcome(run, error))
+      this.#over(failedOutcome(run, error))
     }
   }
   abort(reason: AbortReason): void {
@@ -117,19 +109,19 @@ class Execution {
     this.#grace = clock.after(
       abortGraceMs,
       () => {
-        this.#left = this.#frame.settled = true
-        this.#resolve(giveUp(this.#run, reason))
+        this.#left = true
+        this.#run.execution = undefined
+        this.#end(this.#run, giveUp(this.#run, reason))
       },
       { ref: false },
     )
   }
-  #end(outcome: Outcome): void {
-    this.#run.execution = undefined
+  #over(outcome: Outcome): void {
     this.#run.over = true
     this.#grace?.cancel()
-    if (this.#left) this.#parts.back()
-    this.#frame.settled = true
-    this.#resolve(outcome)
+    if (this.#left) return void this.#parts.back()
+    this.#run.execution = undefined
+    this.#end(this.#run, outcome)
   }
 }
 

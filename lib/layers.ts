@@ -1,6 +1,10 @@
 /**
- * The process onion: each middleware around the next, with the checks that are always on. A layer never rejects: what a
- * middleware throws is its own bug, is reported by its name and counts as a failed attempt.
+ * The onion around a run, made once for each set of options: a stage runs a message and calls `end` once with its outcome.
+ *
+ *   looking   a group of middleware with `before` and `after`: plain calls, and no promise
+ *   around    one with `process`: a promise for its `next()`, and one to learn what it made of it
+ *
+ * A stage never throws: what a middleware throws is its own bug, is reported by its name and counts as a failed attempt.
  */
 import { GreenroomError } from './errors.ts'
 import { LONGEST_MS, shown } from './duration.ts'
@@ -11,47 +15,42 @@ import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
 import { rescued } from './settlement.ts'
 
-/** Runs a message; never rejects. Leaves in `run.frame` the frame of whoever made the promise. */
-export type Process = (run: Run) => Promise<Outcome>
+/** Told once what a run came to. It must not throw. */
+export type End = (run: Run, outcome: Outcome) => void
+/** Runs a message. The handler counts as running while `run.execution` is set. */
+export type Stage = (run: Run, end: End) => void
 
-/** One layer of one run: what it has done, and what it waits for. */
+/** A `process` that is under way. */
 export interface Frame {
-  /** The middleware; undefined for the handler. */
-  readonly name: string | undefined
-  /** What its `next()` began. */
-  inner: Frame | undefined
+  readonly name: string
+  /** The one around it. */
+  readonly outer: Frame | undefined
   state: State
-  settled: boolean
+  /** `next()` was called more than once. */
+  twice: boolean
 }
-type State = typeof IDLE | typeof RUNNING | typeof MISUSED | typeof OVER
-const IDLE = 0,
-  RUNNING = 1,
-  MISUSED = 2,
-  OVER = 3
+/** Before `next()`, while it runs, after it settled; answered. */
+type State = 'before' | 'within' | 'after' | 'over'
 
-export const newFrame = (name: string | undefined): Frame => ({ name, inner: undefined, state: IDLE, settled: false })
-
-/** Whose code runs now, from the outermost frame inwards. */
-export function inCharge(outermost: Frame): Frame {
-  let frame = outermost
-  while (frame.inner && !frame.inner.settled) frame = frame.inner
-  return frame
-}
+/** Whose code a run waits for: the innermost `process` under way; undefined for the handler. */
+export const inCharge = ({ execution, frame }: Run): Frame | undefined => (execution ? undefined : frame)
 
 /** The chain as it is for each set of options: without the middleware that have nothing to do there. */
-export function composeProcess(chain: readonly AnyMiddleware[], innermost: Process): Process {
-  const onions = new Map<string, Process>(), // by the middleware that take part
-    known = new WeakMap<ResolvedOptions, Process>() // most messages have their actor's own options object
-  const onionFor = (options: ResolvedOptions): Process => {
-    const part = chain.filter(middleware => middleware.process && applies(middleware, options))
+export function composeStages(chain: readonly AnyMiddleware[], innermost: Stage): Stage {
+  const onions = new Map<string, Stage>(), // by the middleware that take part
+    known = new WeakMap<ResolvedOptions, Stage>() // most messages have their actor's own options object
+  const onionFor = (options: ResolvedOptions): Stage => {
+    const part = chain.filter(middleware => acts(middleware) && applies(middleware, options))
     const key = part.map(({ name }) => name).join(' ')
     const onion = onions.get(key) ?? compose(part, chain, innermost)
     onions.set(key, onion)
     known.set(options, onion)
     return onion
   }
-  return run => (known.get(run.options) ?? onionFor(run.options))(run)
+  return (run, end) => (known.get(run.options) ?? onionFor(run.options))(run, end)
 }
+
+const acts = ({ process, before, after }: AnyMiddleware) => process !== undefined || before !== undefined || after !== undefined
 
 /** One that throws when it is asked takes part: what is wrong with it shows there, by its name. */
 function applies(middleware: AnyMiddleware, options: ResolvedOptions): boolean {
@@ -62,90 +61,152 @@ function applies(middleware: AnyMiddleware, options: ResolvedOptions): boolean {
   }
 }
 
-function compose(part: readonly AnyMiddleware[], chain: readonly AnyMiddleware[], innermost: Process): Process {
-  const retries = chain.findIndex(({ name }) => name === 'retries')
-  return part.reduceRight(
-    (inner, middleware) => layer(middleware, inner, chain.indexOf(middleware) > retries && retries >= 0),
-    innermost,
-  )
+interface Layer extends AnyMiddleware {
+  /** Whether retries further out make something of what fails here; where none do, a bug costs an attempt at once. */
+  readonly retried: boolean
 }
 
-/**
- * A middleware that only passes the call on (it returns what `next()` gave, without `async`) costs nothing: there is nothing of its
- * own left to check. Promises are what a message costs most, so only the others get one more.
- * @param retried whether retries further out make something of what fails here; where none do, the bug costs an attempt at once
- */
-function layer(middleware: AnyMiddleware, inner: Process, retried: boolean): Process {
-  const { name } = middleware
-  return run => {
-    const frame = newFrame(name)
+/** From the inside out; neighbours that only look share a stage. One with `process` too looks outside of it. */
+function compose(part: readonly AnyMiddleware[], chain: readonly AnyMiddleware[], innermost: Stage): Stage {
+  const retries = chain.findIndex(({ name }) => name === 'retries')
+  let stage = innermost,
+    group: Layer[] = []
+  const close = () => {
+    if (group.length > 0) stage = looking(group, stage)
+    group = []
+  }
+  for (const middleware of part.toReversed()) {
+    const layer: Layer = { ...middleware, retried: retries >= 0 && chain.indexOf(middleware) > retries }
+    if (layer.process) {
+      close()
+      stage = around(layer, stage)
+    }
+    if (layer.before || layer.after) group.unshift(layer)
+  }
+  close()
+  return stage
+}
+
+function looking(group: readonly Layer[], inner: Stage): Stage {
+  const outwards = (run: Run, outcome: Outcome, from: number): Outcome => {
+    let made = outcome
+    for (let i = from; i >= 0; i--) if (group[i]!.after) made = lookedAt(group[i]!, run, made)
+    return made
+  }
+  const wrap =
+    (end: End): End =>
+    (run, outcome) =>
+      end(run, outwards(run, outcome, group.length - 1))
+  const entering = group.flatMap((layer, index) => (layer.before ? [{ layer, index }] : []))
+  let before: End | undefined, wrapped: End | undefined // the outermost group meets one `end` for all runs
+  return (run, end) => {
+    for (const { layer, index } of entering) {
+      const instead = entered(layer, run)
+      if (instead) return end(run, outwards(run, instead, index - 1))
+    }
+    if (end !== before) {
+      before = end
+      wrapped = wrap(end)
+    }
+    inner(run, wrapped!)
+  }
+}
+
+/** What its `before` answers in the place of a run. */
+function entered({ name, before, retried }: Layer, run: Run): Outcome | undefined {
+  try {
+    const answer: unknown = before!(run)
+    if (answer === undefined) return undefined
+    return checked(name, 'before()', answer)
+  } catch (error) {
+    return afterBug(run, bugOf(name, 'before()', error), retried)
+  }
+}
+
+function lookedAt({ name, after, retried }: Layer, run: Run, outcome: Outcome): Outcome {
+  try {
+    return checked(name, 'after()', after!(run, outcome))
+  } catch (error) {
+    return afterBug(run, bugOf(name, 'after()', error), retried)
+  }
+}
+
+function checked(name: string, hook: string, answer: unknown): Outcome {
+  if (isOutcome(answer)) return answer
+  if (!(answer instanceof Promise)) throw misuse(name, `returned ${shown(answer)} from ${hook} instead of an outcome`, OUTCOMES)
+  answer.catch(() => {}) // nobody waits for it
+  throw misuse(name, `returned a promise from ${hook}`, 'before() and after() answer at once; what must wait is a process()')
+}
+
+const OUTCOMES = "Return what next() gave, or an outcome: { kind: 'done' } …, with times from 0 to 365d"
+
+/** What a bug of a middleware makes of a run. */
+const afterBug = (run: Run, error: GreenroomError, retried: boolean): Outcome =>
+  retried ? { kind: 'failed', error } : rescued(error, run.attempt, run.options['maxRetries'], run.random)
+
+const bugOf = (name: string, hook: string, error: unknown): GreenroomError =>
+  error instanceof GreenroomError && error.code === 'MIDDLEWARE_FAILED'
+    ? error
+    : misuse(name, `threw in ${hook}: ${failureOf(error).message}`, 'Fix it; the message is tried again', error)
+
+function around({ name, process, retried }: Layer, inner: Stage): Stage {
+  return (run, end) => {
+    const frame: Frame = { name, outer: run.frame, state: 'before', twice: false }
     let below: Promise<Outcome> | undefined
     const next: Next = () => {
-      if (frame.state !== IDLE) {
-        if (frame.state !== OVER) frame.state = MISUSED
-        return refusal(name, frame.state)
-      }
-      frame.state = RUNNING
-      const outermost = run.frame
-      below = inner(run)
-      frame.inner = run.frame
-      run.frame = outermost // where next() is called after a wait, the chain has long been entered
+      if (frame.state !== 'before') return refusal(frame)
+      frame.state = 'within'
+      below = new Promise(resolve => {
+        inner(run, (_, outcome) => {
+          frame.state = 'after'
+          resolve(outcome)
+        })
+      })
       return below
     }
+    const finish = (outcome: Outcome) => {
+      frame.state = 'over'
+      run.frame = frame.outer
+      end(run, outcome)
+    }
+    const wrong = (error: GreenroomError) => {
+      const outcome = afterBug(run, error, retried)
+      if (frame.state === 'within') void below!.then(() => finish(outcome)) // the handler must not go on behind a settled message
+      else finish(outcome)
+    }
+    run.frame = frame
     let answer: Promise<Outcome>
     try {
-      answer = middleware.process!(run, next)
+      answer = Promise.resolve(process!(run, next))
     } catch (error) {
       answer = Promise.reject<Outcome>(error)
     }
-    if (answer === below && frame.state === RUNNING) {
-      frame.state = OVER
-      run.frame = frame.inner
-      return answer
-    }
-    run.frame = frame
-    return checked(run, frame, answer, () => below, retried)
+    void answer.then(
+      outcome => {
+        const misused = misuseOf(frame, outcome)
+        if (misused) wrong(misused)
+        else finish(outcome)
+      },
+      (error: unknown) => wrong(bugOf(name, 'process()', error)),
+    )
   }
 }
 
-async function checked(
-  run: Run,
-  frame: Frame,
-  answer: Promise<Outcome>,
-  below: () => Promise<Outcome> | undefined,
-  retried: boolean,
-): Promise<Outcome> {
-  const name = frame.name!
-  let outcome: Outcome, wrong: GreenroomError | undefined
-  try {
-    outcome = await answer
-    if (frame.state === MISUSED) wrong = misuse(name, 'called next() twice', 'Call it once')
-    else if (frame.state === RUNNING && !frame.inner!.settled)
-      wrong = misuse(name, 'returned before next() had settled', 'Await next()')
-    else if (!isOutcome(outcome))
-      wrong = misuse(
-        name,
-        `returned ${shown(outcome)} instead of an outcome`,
-        "Return what next() gave, or an outcome: { kind: 'done' } …, with times from 0 to 365d",
-      )
-  } catch (error) {
-    const known = error instanceof GreenroomError && error.code === 'MIDDLEWARE_FAILED'
-    wrong = known ? error : misuse(name, `threw: ${failureOf(error).message}`, 'Fix it; the message is tried again', error)
-  }
-  if (wrong) await below() // the handler must not go on behind a settled message
-  frame.state = OVER
-  frame.settled = true
-  if (!wrong) return outcome!
-  return retried ? { kind: 'failed', error: wrong } : rescued(wrong, run.attempt, run.options['maxRetries'], run.random)
+function misuseOf({ name, state, twice }: Frame, outcome: Outcome): GreenroomError | undefined {
+  if (twice) return misuse(name, 'called next() twice', 'Call it once')
+  if (state === 'within') return misuse(name, 'returned before next() had settled', 'Await next()')
+  return isOutcome(outcome) ? undefined : misuse(name, `returned ${shown(outcome)} instead of an outcome`, OUTCOMES)
 }
 
 /** What a call of next() that must not be answers. It is caught here too: nobody may wait for it, and the layer tells of it. */
-function refusal(name: string, state: number): Promise<never> {
-  const error =
-    state === OVER
-      ? misuse(name, 'called next() after it had answered', 'Wait for what it needs before it returns')
-      : misuse(name, 'called next() twice', "Call it once; a second attempt is the retries middleware's")
-  const rejected = Promise.reject<never>(error)
+function refusal(frame: Frame): Promise<never> {
+  const late = frame.state === 'over'
+  if (!late) frame.twice = true
+  const rejected = Promise.reject<never>(
+    late
+      ? misuse(frame.name, 'called next() after it had answered', 'Wait for what it needs before it returns')
+      : misuse(frame.name, 'called next() twice', "Call it once; a second attempt is the retries middleware's"),
+  )
   rejected.catch(() => {})
   return rejected
 }

@@ -53,6 +53,8 @@ export interface Context<S = {}> extends Services {
   readonly signal: AbortSignal
   /** Asks the run to end. The first reason stays. */
   abort(reason: AbortReason): void
+  /** Asks it so long from now, if it still runs then; the earliest time counts. There is nothing to cancel. @param ms milliseconds; Infinity: never */
+  abortAfter(ms: number, reason: AbortReason): void
 }
 
 export type Next = () => Promise<Outcome>
@@ -76,7 +78,11 @@ export interface Middleware<S extends OptionSpecs = {}, P extends Feature = neve
    * options, so it must depend on them alone. @default always
    */
   applies?(options: Resolved<S>): boolean
-  /** Around the run. Call `next()` once at most and wait for it; or answer without it. */
+  /** Just before the run, without waiting: most of all, an outcome to settle in the place of running. Costs no promise. */
+  before?(context: Context<S>): Outcome | undefined
+  /** What it makes of the outcome, without waiting. Not asked when its own `before` or one further out answered. Costs no promise. */
+  after?(context: Context<S>, outcome: Outcome): Outcome
+  /** Around the run, where it must wait. Call `next()` once at most and wait for it; or answer without it. */
   process?(context: Context<S>, next: Next): Promise<Outcome>
   /** Told afterwards. A throw is logged and changes nothing. */
   readonly on?: { readonly [K in keyof Events]?: (event: Events[K]) => void }

@@ -2,6 +2,7 @@
  * One run of a message: what middleware see as their context. A class for once: one is made a message, so it must be one
  * allocation, with everything dear (signal, bound logger) made only when it is read.
  */
+import type { Deadlines, Timed } from './deadlines.ts'
 import { GreenroomError } from './errors.ts'
 import type { Frame } from './layers.ts'
 import { bound, type Logger } from './log.ts'
@@ -31,14 +32,18 @@ const ABORTS: Readonly<Record<AbortReason, (actor: string) => GreenroomError>> =
     }),
 }
 
-export class Run implements AnyContext {
+export class Run implements AnyContext, Timed {
   readonly message: Message
   readonly options: ResolvedOptions
   readonly attempt: number
   readonly deliveries: number
   /** Why it was asked to end, once it was. */
   reason: AbortReason | undefined
-  /** The frame of the layer that made the last promise: the outermost one, once the chain has been entered. */
+  /** By the monotonic clock. */
+  startedAt = 0
+  /** By the monotonic clock; Infinity: none. */
+  deadline = Infinity
+  /** The innermost `process` that is under way. */
   frame: Frame | undefined
   /** Messages to be stored if this run succeeds. */
   followUps: Message[] | undefined
@@ -47,15 +52,26 @@ export class Run implements AnyContext {
   /** The handler, while it runs. */
   execution: { abort(reason: AbortReason): void } | undefined
   readonly #services: Services
+  /** Those of its worker; a run without one ends when its caller says. */
+  readonly #deadlines: Deadlines | undefined
+  #deadlineReason: AbortReason = 'time limit'
   #controller: AbortController | undefined
   #log: Logger | undefined
 
-  constructor(message: Message, attempt: number, deliveries: number, options: ResolvedOptions, services: Services) {
+  constructor(
+    message: Message,
+    attempt: number,
+    deliveries: number,
+    options: ResolvedOptions,
+    services: Services,
+    deadlines?: Deadlines,
+  ) {
     this.message = message
     this.attempt = attempt
     this.deliveries = deliveries
     this.options = options
     this.#services = services
+    this.#deadlines = deadlines
   }
   get clock() {
     return this.#services.clock
@@ -93,6 +109,19 @@ export class Run implements AnyContext {
       if (this.#controller) shared.runs.run(this, () => this.#controller!.abort(this.#error(reason))) // listeners have current()
       this.execution?.abort(reason)
     }
+  }
+  get abortAfter(): (ms: number, reason: AbortReason) => void {
+    return (ms, reason) => {
+      const deadline = this.#services.clock.monotonic() + ms
+      if (!(deadline < this.deadline)) return
+      this.deadline = deadline
+      this.#deadlineReason = reason
+      this.#deadlines?.heed(deadline)
+    }
+  }
+  expire(): void {
+    this.deadline = Infinity
+    this.abort(this.#deadlineReason)
   }
   #error(reason: AbortReason) {
     return ABORTS[reason](this.message.actor)

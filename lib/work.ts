@@ -3,7 +3,7 @@ import { GreenroomError, listed } from './errors.ts'
 import { createExecutor } from './executor.ts'
 import { createInnermost } from './innermost.ts'
 import type { Internals } from './internals.ts'
-import { composeProcess } from './layers.ts'
+import { composeStages } from './layers.ts'
 import { reporting } from './problems.ts'
 import { type WorkOptions, workSettings } from './work-options.ts'
 import { startWorker, type Worker } from './worker.ts'
@@ -30,16 +30,13 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     maxDeliveries: settings.maxDeliveries,
     abortGraceMs: settings.abortGraceMs,
   })
-  const executor = createExecutor({
+  const stage = composeStages(chain, innermost.stage)
+  const worker = await startWorker(
     live,
-    encoder,
-    table,
-    defaults,
-    definitions,
-    process: composeProcess(chain, innermost.process),
-    toSending,
-  })
-  const worker = await startWorker(live, executor, settings, log)
+    ended => createExecutor({ live, encoder, table, defaults, definitions, stage, toSending, ended }),
+    settings,
+    log,
+  )
   try {
     app.checkOpen(opened) // it may have been closed meanwhile, and did not know of this one
   } catch (error) {

@@ -9,7 +9,7 @@ import type { Consumer, Delivery } from './broker.ts'
 import { sleep, type Timer, within } from './clock.ts'
 import { AHEAD_MAX, SWEEP_MS, TAKE_WAIT_MS, TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
 import { type Duration, durationMs } from './duration.ts'
-import type { Executor } from './executor.ts'
+import type { Executor, ExecutorParts } from './executor.ts'
 import type { Live } from './live.ts'
 import type { Logger } from './log.ts'
 import { tooLate } from './pusher.ts'
@@ -36,7 +36,12 @@ const NONE: ReadonlySet<string> = new Set()
 /** Beyond those that run and are held ahead: settlements that the broker has not confirmed yet. */
 const UNFLUSHED_MAX = 256
 
-export async function startWorker(live: Live, executor: Executor, settings: WorkSettings, log: Logger): Promise<Worker> {
+export async function startWorker(
+  live: Live,
+  createExecutor: (ended: ExecutorParts['ended']) => Executor,
+  settings: WorkSettings,
+  log: Logger,
+): Promise<Worker> {
   const { broker, clock, events } = live
   const { queues, limits, concurrency, leaseMs, graceMs } = settings
   const slots = createSlots(concurrency, limits)
@@ -47,6 +52,16 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     full: ReadonlySet<string> = NONE
   let starting = false
   let stopping: { force(graceMs: number): void } | undefined, wake: (() => void) | undefined, sweepTimer: Timer | undefined
+
+  const executor = createExecutor((delivery, executed) => {
+    slots.end(delivery.envelope.queue)
+    askAgain(delivery)
+    if (lost.delete(delivery.token)) {
+      executed.told('lost')
+      settler.nudge()
+    } else settler.add(executed)
+    startHeld()
+  })
 
   await broker.open(queues)
   const consumer: Consumer = await broker.consume({ queues, credit: concurrency + AHEAD_MAX + UNFLUSHED_MAX, leaseMs, onLost })
@@ -70,21 +85,10 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     for (const token of tokens) if (executor.abort('lease lost', token)) lost.add(token)
   }
 
-  function start(delivery: Delivery): void {
-    executor.execute(delivery, ended => {
-      slots.end(delivery.envelope.queue)
-      askAgain(delivery)
-      if (lost.delete(delivery.token)) {
-        ended.told('lost')
-        settler.nudge()
-      } else settler.add(ended)
-      startHeld()
-    })
-  }
   function startHeld(): void {
     if (stopping || starting) return // what ends at once starts the next in this loop, and not in one more call
     starting = true
-    for (let delivery = slots.next(); delivery; delivery = slots.next()) start(delivery)
+    for (let delivery = slots.next(); delivery; delivery = slots.next()) executor.execute(delivery)
     starting = false
   }
   function giveBack(deliveries: readonly Delivery[]): void {
@@ -177,6 +181,7 @@ export async function startWorker(live: Live, executor: Executor, settings: Work
     } finally {
       isOver = true
       settler.end()
+      executor.end()
       for (const timer of [...timers, sweepTimer]) timer?.cancel()
       settings.signal?.removeEventListener('abort', onSignal)
       await inTime(consumer[Symbol.asyncDispose]())

@@ -21,11 +21,9 @@ export function ageLimit(defaults: { readonly maxAge?: Duration | undefined } = 
     inside: ['callbacks', 'retries'],
     options,
     applies: ({ maxAge }) => maxAge !== Infinity,
-    process(context, next) {
-      const { maxAge } = context.options
-      if (context.ageMs <= maxAge) return next()
-      const reason = `expired: ${shortDuration(context.ageMs)} old, maxAge is ${shortDuration(maxAge)}`
-      return Promise.resolve({ kind: 'dead', reason })
+    before({ ageMs, options: { maxAge } }) {
+      if (ageMs <= maxAge) return undefined
+      return { kind: 'dead', reason: `expired: ${shortDuration(ageMs)} old, maxAge is ${shortDuration(maxAge)}` }
     },
   })
 }

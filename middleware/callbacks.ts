@@ -36,7 +36,7 @@ export function callbacks(): Middleware<CallbackSpecs> {
     outside: ['retries'],
     options,
     applies: ({ onSuccess, onFailure }) => onSuccess !== undefined || onFailure !== undefined,
-    process: (context, next) => next().then(outcome => withCallback(context, outcome)),
+    after: withCallback,
   })
 }
 

@@ -62,7 +62,7 @@ export function retries(defaults: RetriesDefaults = {}): Middleware<RetriesSpecs
   return defineMiddleware({
     name: 'retries',
     options,
-    process: (context, next) => next().then(outcome => (outcome.kind === 'failed' ? decide(context, outcome.error) : outcome)),
+    after: (context, outcome) => (outcome.kind === 'failed' ? decide(context, outcome.error) : outcome),
   })
 }
 

@@ -20,9 +20,13 @@ export function shutdown(defaults: { readonly notifyShutdown?: boolean | undefin
     inside: ['callbacks', 'retries'],
     options,
     applies: ({ notifyShutdown }) => notifyShutdown,
-    process({ message, abort }, next) {
+    before({ message, abort }) {
       opted.set(message, abort)
-      return next().finally(() => opted.delete(message))
+      return undefined
+    },
+    after({ message }, outcome) {
+      opted.delete(message)
+      return outcome
     },
     on: {
       stopping({ messages }) {

@@ -25,12 +25,9 @@ export function timeLimit(defaults: { readonly timeLimit?: Duration | undefined 
     inside: ['callbacks', 'retries', 'ageLimit'],
     options,
     applies: ({ timeLimit }) => timeLimit !== Infinity,
-    process(context, next) {
-      const { timeLimit } = context.options
-      const timer = context.clock.after(timeLimit, () => context.abort('time limit'), { ref: false })
-      const outcome = next()
-      void outcome.then(() => timer.cancel())
-      return outcome
+    before(context) {
+      context.abortAfter(context.options.timeLimit, 'time limit')
+      return undefined
     },
   })
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { composeProcess, inCharge, newFrame, type Process } from '../../lib/layers.ts'
+import { composeStages, inCharge, type Stage } from '../../lib/layers.ts'
 import type { AnyMiddleware } from '../../lib/middleware.ts'
 import type { Outcome } from '../../lib/outcome.ts'
 import { Run } from '../../lib/run.ts'
@@ -9,15 +9,17 @@ import { hostileThrows } from '../helpers/hostile.ts'
 const DONE: Outcome = { kind: 'done', result: 5 }
 const message = { id: '1', queue: 'q', actor: 'a', args: [], options: {}, timestamp: 0 }
 const run = (attempt = 0) => new Run(message, attempt, 1, { maxRetries: 3 }, { random: () => 0.5 } as never)
-/** Stands for the innermost layer, which says in its frame when it has ended. */
+/** Stands for the innermost layer, whose handler counts as running until it has ended. */
 const handler =
-  (body: () => Promise<Outcome>): Process =>
-  async run => {
-    const frame = (run.frame = newFrame(undefined))
-    const outcome = await body()
-    frame.settled = true
-    return outcome
+  (body: () => Promise<Outcome>): Stage =>
+  (run, end) => {
+    run.execution = { abort() {} }
+    void body().then(outcome => {
+      run.execution = undefined
+      end(run, outcome)
+    })
   }
+const outcomeOf = (stage: Stage, run: Run) => new Promise<Outcome>(resolve => stage(run, (_, outcome) => resolve(outcome)))
 function gate() {
   let open = () => {}
   const opened = new Promise<void>(resolve => (open = resolve))
@@ -30,10 +32,10 @@ const slow = handler(async () => {
 /** Stands for retries: further in is retried by it. */
 const retries: AnyMiddleware = { name: 'retries' }
 
-const inside = (process: AnyMiddleware['process'], innermost: Process = slow) =>
-  composeProcess([retries, { name: 'mine', process: process! }], innermost)(run())
+const inside = (process: AnyMiddleware['process'], innermost: Stage = slow) =>
+  outcomeOf(composeStages([retries, { name: 'mine', process: process! }], innermost), run())
 const outside = (process: AnyMiddleware['process'], attempt = 0) =>
-  composeProcess([{ name: 'mine', process: process! }, retries], slow)(run(attempt))
+  outcomeOf(composeStages([{ name: 'mine', process: process! }, retries], slow), run(attempt))
 
 const BAD: readonly (readonly [what: string, process: AnyMiddleware['process'], message: RegExp])[] = [
   ['throws', () => Promise.reject(new Error('mine')), /mine threw/],
@@ -159,10 +161,10 @@ t.test('next() runs nothing once the middleware has answered', async t => {
       late = next
       return { kind: 'release', afterMs: 0, reason: 'later' }
     },
-    async () => {
+    handler(async () => {
       runs++
       return DONE
-    },
+    }),
   )
   t.match(outcome, { kind: 'release' })
   await t.rejects(late!(), { code: 'MIDDLEWARE_FAILED', message: /after it had answered/ })
@@ -190,10 +192,11 @@ t.test('the first of the list is outermost, and what has no process is not in th
       return outcome
     },
   })
-  await composeProcess(
+  const onion = composeStages(
     [mark('a'), { name: 'x' }, mark('b')],
     handler(async () => DONE),
-  )(run())
+  )
+  await outcomeOf(onion, run())
   t.strictSame(order, ['a in', 'b in', 'b out', 'a out'])
 })
 
@@ -212,11 +215,12 @@ t.test(
     }
     const passes: AnyMiddleware = { name: 'passes', process: (_, next) => next() }
     const one = run(),
-      outcome = composeProcess(
+      onion = composeStages(
         [passes, mine, passes],
         handler(async () => (await running.opened, DONE)),
-      )(one)
-    const seen = () => inCharge(one.frame!).name
+      ),
+      outcome = outcomeOf(onion, one)
+    const seen = () => inCharge(one)?.name
     t.equal(seen(), 'mine')
     before.open()
     await turns(1)
@@ -228,3 +232,77 @@ t.test(
     t.equal(await outcome, DONE)
   },
 )
+
+t.test('before and after: in order, an answer in the place of a run, and whoever is further out sees it', async t => {
+  const order: string[] = []
+  const looks = (name: string, instead?: Outcome): AnyMiddleware => ({
+    name,
+    before() {
+      order.push(`${name} before`)
+      return instead
+    },
+    after(_, outcome) {
+      order.push(`${name} after ${outcome.kind}`)
+      return outcome
+    },
+  })
+  const waits: AnyMiddleware = {
+    name: 'waits',
+    async process(_, next) {
+      order.push('waits')
+      return next()
+    },
+  }
+  const dead: Outcome = { kind: 'dead', reason: 'too old' }
+  t.equal(await outcomeOf(composeStages([looks('a'), waits, looks('b'), looks('c')], slow), run()), DONE)
+  t.strictSame(order.splice(0), ['a before', 'waits', 'b before', 'c before', 'c after done', 'b after done', 'a after done'])
+  const refused = composeStages([looks('a'), waits, looks('b'), looks('c', dead), looks('d')], () => t.fail('it must not run'))
+  t.equal(await outcomeOf(refused, run()), dead)
+  t.strictSame(order, ['a before', 'waits', 'b before', 'c before', 'b after dead', 'a after dead'])
+})
+
+t.test('after may change the outcome, each run its own, also with a process around it', async t => {
+  const counted: AnyMiddleware = {
+    name: 'counted',
+    after: (_, outcome) => (outcome.kind === 'done' ? { ...outcome, result: Number(outcome.result) + 1 } : outcome),
+  }
+  const onion = composeStages([counted, { name: 'passes', process: (_, next) => next() }, counted], slow)
+  t.strictSame(await Promise.all([outcomeOf(onion, run()), outcomeOf(onion, run())]), [
+    { kind: 'done', result: 7 },
+    { kind: 'done', result: 7 },
+  ])
+})
+
+const BAD_LOOKS: readonly (readonly [what: string, middleware: Omit<AnyMiddleware, 'name'>, message: RegExp])[] = [
+  [
+    'throws in before()',
+    {
+      before() {
+        throw new Error('mine')
+      },
+    },
+    /mine threw in before\(\): mine/,
+  ],
+  [
+    'throws in after()',
+    {
+      after() {
+        throw new Error('mine')
+      },
+    },
+    /mine threw in after\(\): mine/,
+  ],
+  ['answers a word in before()', { before: () => 'no' as never }, /mine returned "no" from before\(\)/],
+  ['answers nothing in after()', { after: () => undefined as never }, /mine returned undefined from after\(\)/],
+  ['waits in before()', { before: (async () => undefined) as never }, /mine returned a promise from before\(\)/],
+  ['rejects in after()', { after: (() => Promise.reject(new Error('x'))) as never }, /mine returned a promise from after\(\)/],
+]
+for (const [what, hooks, message] of BAD_LOOKS) {
+  t.test(`a middleware that ${what} is told by its name`, async t => {
+    const mine = { name: 'mine', ...hooks }
+    const error = { code: 'MIDDLEWARE_FAILED', message, details: { middleware: 'mine' } }
+    t.match(await outcomeOf(composeStages([retries, mine], slow), run()), { kind: 'failed', error }, 'inside retries')
+    t.match(await outcomeOf(composeStages([mine, retries], slow), run()), { kind: 'retry', afterMs: 22_500, error })
+    t.match(await outcomeOf(composeStages([mine, retries], slow), run(3)), { kind: 'dead', reason: message })
+  })
+}
