@@ -4,6 +4,7 @@ import type { Broker, BrokerServices } from './lib/broker.ts'
 import type { Config } from './lib/config.ts'
 import { unknownBroker } from './lib/locate.ts'
 import type { AnyMiddleware, FeaturesOf, SpecsOf } from './lib/middleware.ts'
+import { shared } from './lib/registry.ts'
 import { standard, type Standard } from './middleware/index.ts'
 import { logging } from './middleware/logging.ts'
 
@@ -117,9 +118,8 @@ export function greenroom<const M extends readonly AnyMiddleware[] = Standard>(
   return createApp(config, platform)
 }
 
-let defaultApp: App<SpecsOf<Standard>> | undefined
-/** The app that `actor()` defines on: `standard()`, the broker of `GREENROOM_BROKER`. Made at the first use. */
-export const getDefaultApp = (): App<SpecsOf<Standard>> => (defaultApp ??= greenroom())
+/** The app that `actor()` defines on: `standard()`, the broker of `GREENROOM_BROKER`. Made at the first use, one a process. */
+export const getDefaultApp = (): App<SpecsOf<Standard>> => (shared.defaultApp ??= greenroom()) as App<SpecsOf<Standard>>
 
 /**
  * Makes a function sendable on the default app: the quick start needs no configuration.

@@ -11,6 +11,7 @@ import type { Logger } from './log.ts'
 import { type Priority, PRIORITIES } from './message.ts'
 import { checkName } from './names.ts'
 import { checkRecord, type OptionTable, resolve, type ResolvedOptions } from './options.ts'
+import { shared } from './registry.ts'
 import { isSchema } from './schema.ts'
 
 export const DEFAULT_QUEUE = 'default'
@@ -156,8 +157,12 @@ export const placeText = ({ file, at }: Place): string => file + at
 
 const NOWHERE: Place = { file: 'unknown file', query: '', at: '' }
 
-/** Who called `actor()`: the first frame outside this library. */
-const callerPlace = (): Place => places().find(({ file }) => !OWN.test(file)) ?? NOWHERE
+/** Who called `actor()`: the first frame outside this library, of whichever copy: one defines on the default app of another. */
+const callerPlace = (): Place => places().find(({ file }) => !isOwn(file)) ?? NOWHERE
+
+const isOwn = (file: string): boolean =>
+  file.startsWith('node:') || [...shared.roots].some(root => file.startsWith(root) && OWN_FILES.test(file.slice(root.length)))
+const OWN_FILES = /^(?:lib|middleware|brokers|cli|index|testing)\b/
 
 /** The places of the stack, innermost first. */
 function places(): readonly Place[] {
@@ -171,10 +176,6 @@ function places(): readonly Place[] {
   })
 }
 
-/** This library's own files, wherever they are: sources, or the parts that a build joins. In a bundle everything is one file, and that is the user's. */
-const OWN = ownFiles(places()[0]?.file ?? '')
-function ownFiles(here: string): RegExp {
-  const [, root] = /^(.*[\\/])lib[\\/](?:definition|part-[A-Z0-9]{8})\.[jt]s$/.exec(here) ?? []
-  if (root === undefined) return /^node:/
-  return new RegExp(`^(?:node:|${root.replace(/[^A-Za-z0-9]/g, '\\$&')}(?:lib|middleware|brokers|cli|index|testing)\\b)`)
-}
+/** This copy is sources, or the parts that a build joins. In a bundle everything is one file, and that is the user's. */
+const [, root] = /^(.*[\\/])lib[\\/](?:definition|part-[A-Z0-9]{8})\.[jt]s$/.exec(places()[0]?.file ?? '') ?? []
+if (root !== undefined) shared.roots.add(root)

@@ -1,6 +1,7 @@
 /**
  * What all copies of the library in one process share: one object on globalThis. A bundler, a hot reload or a CommonJS copy
- * beside an ESM one makes a second copy of this code; `current()`, errors, the list of apps and the open brokers stay one.
+ * beside an ESM one makes a second copy of this code; `current()`, errors, the default
+ * app, the list of apps and the open brokers stay one.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Broker } from './broker.ts'
@@ -20,6 +21,10 @@ interface Shared {
   readonly generatedIds: WeakSet<object>
   /** Open brokers by URL and namespace. */
   readonly connections: Map<string, Connection>
+  /** Where the copies lie that are more than a part of a user's bundle. */
+  readonly roots: Set<string>
+  /** The app of `import { actor } from 'greenroom'`, once it was used. */
+  defaultApp?: object
 }
 
 const KEY = Symbol.for('greenroom/1')
@@ -30,6 +35,7 @@ export const shared: Shared = (holder[KEY] ??= {
   apps: new Set(),
   generatedIds: new WeakSet(),
   connections: new Map(),
+  roots: new Set(),
 })
 
 export function rememberApp(app: object): void {

@@ -32,7 +32,10 @@ export interface Engine {
 interface Shared extends Engine {
   users: number
 }
-const engines = new Map<string, Shared>()
+/** Of all copies of this code: two LMDBs of one process would drop each other's locks. The number is that of what they say to each other. */
+const KEY = Symbol.for('greenroom/engines/1')
+const holder = globalThis as { [KEY]?: Map<string, Shared> }
+const engines = (holder[KEY] ??= new Map())
 
 /** The engine of a folder, with one user more. */
 export function engineOf(options: EngineOptions): Engine {
