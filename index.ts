@@ -21,7 +21,6 @@ export type {
   Declared,
   ForActor,
   Result,
-  ResultOf,
   Sender,
   SendOptions,
   Sent,
@@ -30,12 +29,14 @@ export type {
 } from './lib/actor-types.ts'
 export type { App } from './lib/app.ts'
 export type { Config } from './lib/config.ts'
+export { SUSPECT_FROM } from './lib/broker.ts'
 export type * from './lib/broker.ts'
-export type { Clock, Timer, TimerOptions } from './lib/clock.ts'
+export { type Clock, systemClock, type Timer, type TimerOptions } from './lib/clock.ts'
 export { current, type Current } from './lib/current.ts'
 export type { Duration } from './lib/duration.ts'
 export { type Code, type ErrorDetails, GreenroomError } from './lib/errors.ts'
 export type { EventKind, Events } from './lib/events.ts'
+export type * from './lib/features.ts'
 export { type Failure, giveUp, retryAfter } from './lib/failure.ts'
 export type { BrokerConfig } from './lib/locate.ts'
 export type { Logger } from './lib/log.ts'
@@ -43,12 +44,13 @@ export type { Band, Due, Message, Priority } from './lib/message.ts'
 export {
   type AbortReason,
   type AnyMiddleware,
+  type Asked,
   type Context,
   defineMiddleware,
-  type Feature,
   type FeaturesOf,
   type Middleware,
   type Next,
+  type Provided,
   type Sending,
   type Services,
   type SpecsOf,
@@ -66,6 +68,7 @@ export {
   text,
 } from './lib/options.ts'
 export type { Attempt, Outcome } from './lib/outcome.ts'
+export { refusal } from './lib/refusal.ts'
 export type * from './lib/store.ts'
 export type { WorkOptions } from './lib/work-options.ts'
 export type { Worker } from './lib/worker.ts'

@@ -1,6 +1,7 @@
 /** The types of actors, senders and handles: what users meet in their editor. Types only. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Duration } from './duration.ts'
+import type { Gained } from './features.ts'
 import type { Message, Priority } from './message.ts'
 import type { Option } from './options.ts'
 
@@ -72,13 +73,8 @@ export interface Base {
    */
   state(): Promise<State>
 }
-/** What `results()` adds to a handle. */
-export interface ResultOf<R> {
-  /** Waits for what the actor returns. Cannot hang: it has a timeout. */
-  result(o?: { timeout?: Duration; signal?: AbortSignal }): Promise<R>
-}
 /** What a handle can do. Where `P` is any (a helper that takes every actor), it is what all of them can. */
-export type Sent<R, P> = Base & (0 extends 1 & P ? {} : 'results' extends P ? ResultOf<R> : {})
+export type Sent<R, P> = Base & (0 extends 1 & P ? {} : Gained<R, P>)
 
 /** Anything that can be sent these arguments. */
 export interface Accepts<A extends readonly unknown[]> {

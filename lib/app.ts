@@ -13,7 +13,7 @@ import { define, type Definition, DEFAULT_QUEUE, type Hints, isElsewhere, placeT
 import { jsonEncoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
-import { Handle } from './handle.ts'
+import { handleMaker } from './handle.ts'
 import { INTERNALS, type Internals } from './internals.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { openLive, type World } from './live.ts'
@@ -112,6 +112,7 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     maxPending,
   })
   const { live, open } = life
+  const handle = handleMaker(chain, open)
   const services: Services = {
     get clock() {
       return world.clock
@@ -135,7 +136,7 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     newId: () => world.newId(),
     encode: message => encoder.encode(message),
     live,
-    open,
+    handle,
     openToSend: life.openToSend,
     services,
   }
@@ -222,7 +223,7 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
       await Promise.all(batch.map(({ message }) => checkInput(message)))
       return store(host, batch, undefined)
     },
-    sent: (id: string) => new Handle(checkId(id), undefined, open),
+    sent: (id: string) => handle(checkId(id), undefined),
     chain: chain.map(({ name }) => name),
     work: (options: WorkOptions = {}) => work(internals, options),
     close: life.close,

@@ -1,8 +1,12 @@
-/** The handle of a message: its id, and what can be asked of it from any process. Made without I/O. */
+/**
+ * The handle of a message: its id, and what can be asked of it from any process. Made without I/O. What middleware provide are
+ * methods of a class that each app makes once, so that a handle costs a send no more for them.
+ */
 import type { Base, State } from './actor-types.ts'
 import type { Place } from './broker.ts'
 import { GreenroomError } from './errors.ts'
 import type { Live } from './live.ts'
+import type { AnyMiddleware, Asked, Services } from './middleware.ts'
 
 const STATES: Readonly<Record<Place, State>> = {
   ready: 'waiting',
@@ -39,4 +43,45 @@ export class Handle implements Base {
     const entry = await broker.inspector.find(this.id, this.#queue)
     return entry ? STATES[entry.place] : 'unknown'
   }
+  /** What a method that a middleware provides is told. */
+  static asked(handle: Handle): Asked {
+    const { id } = handle,
+      queue = handle.#queue
+    const services = async (): Promise<Services> => (await handle.#live()).services
+    return queue === undefined ? { id, services } : { id, queue, services }
+  }
 }
+
+export type MakeHandle = (
+  id: string,
+  queue: string | undefined,
+  verdict?: { readonly stored: boolean; readonly by?: string },
+) => Handle
+
+/** What handles have of their own. One that had `then` would be waited for, as a promise is. */
+const TAKEN: ReadonlySet<string> = new Set(['id', 'stored', 'by', 'then', 'toJSON'])
+
+/** How an app with this chain makes handles. @throws {GreenroomError} `MIDDLEWARE_INVALID` for a method that is none, or that they have already */
+export function handleMaker(chain: readonly AnyMiddleware[], live: () => Promise<Live>): MakeHandle {
+  const Own = { Handle: class extends Handle {} }.Handle
+  for (const { name, provides = {} } of chain)
+    for (const [feature, methods] of Object.entries(provides))
+      for (const [method, answer] of Object.entries((methods ?? {}) as object)) {
+        if (typeof answer !== 'function') throw noMethod(`${name}.provides.${feature}.${method}`)
+        if (TAKEN.has(method) || method in Own.prototype) throw taken(name, method)
+        const value = function (this: Handle, ...args: unknown[]): unknown {
+          return answer(Handle.asked(this), ...args)
+        }
+        Object.defineProperty(Own.prototype, method, { value })
+      }
+  return (id, queue, verdict) => new Own(id, queue, live, verdict)
+}
+
+const noMethod = (what: string) =>
+  new GreenroomError('MIDDLEWARE_INVALID', `${what} is not a function`, {
+    help: 'Give a function of the message that is asked about',
+  })
+const taken = (by: string, method: string) =>
+  new GreenroomError('MIDDLEWARE_INVALID', `${by} provides ${method}(), which handles have already`, {
+    help: 'Compose only one of those that provide it, or call it otherwise',
+  })

@@ -5,14 +5,12 @@
 import type { Pushed } from './broker.ts'
 import type { Clock } from './clock.ts'
 import type { Events } from './events.ts'
+import type { Feature, Features } from './features.ts'
 import type { Logger } from './log.ts'
 import type { Due, Message, Priority } from './message.ts'
 import type { OptionSpecs, Resolved } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Store } from './store.ts'
-
-/** What a handle gains, in the type, when a middleware that provides it is composed. */
-export type Feature = 'results' | 'progress'
 
 /** What a middleware needs of its app, and no more; the same in a sender and in a worker. */
 export interface Services {
@@ -35,6 +33,22 @@ export interface Sending<S = {}> {
   readonly due?: Due
   /** A second message of this id within so many ms is a duplicate. */
   readonly onceMs?: number
+}
+
+/** The message that a handle is asked about. */
+export interface Asked {
+  readonly id: string
+  /** Unknown to `app.sent(id)`. */
+  readonly queue?: string
+  /** Opens the app, where it is not open yet. @throws {GreenroomError} `APP_CLOSED`, and what opening throws */
+  services(): Promise<Services>
+}
+
+/** The methods of a feature, each told first which message it is asked about. */
+export type Provided<K extends Feature> = {
+  readonly [M in keyof Features<unknown>[K]]: Features<unknown>[K][M] extends (...args: infer A) => infer R
+    ? (asked: Asked, ...args: A) => R
+    : never
 }
 
 export type AbortReason = 'time limit' | 'cancelled' | 'lease lost' | 'shutdown'
@@ -62,7 +76,8 @@ export type Next = () => Promise<Outcome>
 export interface Middleware<S extends OptionSpecs = {}, P extends Feature = never> {
   readonly name: string
   readonly options?: S
-  readonly provides?: readonly P[]
+  /** Methods that handles gain where it is composed, by feature; typed by `Features`. */
+  readonly provides?: { readonly [K in P]: Provided<K> }
   /** Checked when the app opens. */
   readonly needs?: readonly 'store'[]
   /** Names of middleware that must be further out than this one, where they are composed. */

@@ -5,7 +5,10 @@ import { GreenroomError } from './errors.ts'
 import type { Due } from './message.ts'
 import { isId, isName } from './names.ts'
 
-/** The error to answer with; undefined for a good envelope. */
+/**
+ * The error that a broker's `push()` answers with for an envelope that no broker stores; undefined for a good one.
+ * @example push: async batch => batch.map(envelope => refusal(envelope) ?? store(envelope))
+ */
 export function refusal({ id, queue, body, attempt, priority, due, onceMs }: Envelope): GreenroomError | undefined {
   if (!isName(queue))
     return refused(

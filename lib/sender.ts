@@ -2,7 +2,7 @@
 import type { Base } from './actor-types.ts'
 import { type Definition, type Hints, TARGET } from './definition.ts'
 import { GreenroomError } from './errors.ts'
-import { Handle } from './handle.ts'
+import type { Handle, MakeHandle } from './handle.ts'
 import type { Live } from './live.ts'
 import type { Message } from './message.ts'
 import type { Sending, Services } from './middleware.ts'
@@ -25,8 +25,7 @@ export interface SenderHost {
   readonly services: Services
   /** The open app, if it is open: sends without a promise more. */
   live(): Live | undefined
-  /** Opens the app. @throws {GreenroomError} `APP_CLOSED`, and what opening throws */
-  open(): Promise<Live>
+  readonly handle: MakeHandle
   /** The same within the bounds of a send. @throws {GreenroomError} also `BROKER_DOWN`, `SEND_PENDING`, `SEND_ABORTED` */
   openToSend(signal: AbortSignal | undefined): Promise<Live>
 }
@@ -82,7 +81,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     new Promise((resolve, reject) => {
       const settle = (verdict: Verdict) => {
         if ('failed' in verdict) reject(verdict.failed)
-        else resolve(new Handle(made.message.id, made.message.queue, host.open, verdict))
+        else resolve(host.handle(made.message.id, made.message.queue, verdict))
       }
       submit(host, made, settings?.signal, settle)
     })
@@ -111,7 +110,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
       return message
     },
     with: options => createSender(host, definition, withOptions(host.table, host.hints, settled(), options, host.now())),
-    sent: id => new Handle(checkId(id), settings?.queue ?? definition().queue, host.open),
+    sent: id => host.handle(checkId(id), settings?.queue ?? definition().queue),
     get [TARGET]() {
       const { name, queue } = definition()
       return { actor: name, queue: settings?.queue ?? queue }
@@ -135,9 +134,9 @@ function submit(host: SenderHost, made: Made, signal: AbortSignal | undefined, s
   )
 }
 
-function handleOf({ open }: SenderHost, { message }: Made, verdict: Verdict): Handle {
+function handleOf({ handle }: SenderHost, { message }: Made, verdict: Verdict): Handle {
   if ('failed' in verdict) throw verdict.failed
-  return new Handle(message.id, message.queue, open, verdict)
+  return handle(message.id, message.queue, verdict)
 }
 
 /** Stores messages in one batch. @throws as `collect` */

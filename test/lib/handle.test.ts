@@ -1,6 +1,6 @@
 import t from 'tap'
 import { memoryBroker } from '../../brokers/memory/index.ts'
-import { current, greenroom, standard } from '../../index.ts'
+import { current, defineMiddleware, greenroom, standard } from '../../index.ts'
 import { testing } from '../../testing.ts'
 
 t.test('a handle as JSON says what it is, and nothing of how it works', async t => {
@@ -73,4 +73,57 @@ t.test('an app that is closed cannot be put under test', async t => {
   await app.close()
   await t.rejects(testing(app), { code: 'APP_CLOSED' })
   await t.rejects(testing(app), { code: 'APP_CLOSED' }, 'again: it does not count as under test')
+})
+
+/** A middleware whose `result()` says which message it was asked about. */
+const telling = (name = 'telling') =>
+  defineMiddleware({
+    name,
+    provides: {
+      results: {
+        async result({ id, queue, services }, { timeout } = {}) {
+          return [id, queue, timeout, typeof (await services()).push]
+        },
+      },
+    },
+  })
+
+t.test('what a middleware provides is a method of every handle, typed by the actor', async t => {
+  const app = greenroom({ middleware: [...standard(), telling()] })
+  const greet = app.actor(async () => 'hello', { name: 'greet', queue: 'greetings' })
+  await using _ = await testing(app, { run: 'never' })
+  const sent = await greet.with({ id: 'one' }).send()
+  const result: string = await sent.result({ timeout: '1s' })
+  t.strictSame(result, ['one', 'greetings', '1s', 'function'])
+  const others = [greet.sent('two'), greet.with({ queue: 'other' }).sent('two'), app.sent('two')]
+  t.strictSame(await Promise.all(others.map(handle => handle.result())), [
+    ['two', 'greetings', undefined, 'function'],
+    ['two', 'other', undefined, 'function'],
+    ['two', undefined, undefined, 'function'],
+  ])
+  for (const [many] of [await greet.sendMany([[]]), await app.send([greet.message()])])
+    t.type((many as unknown as typeof sent).result, 'function')
+  t.equal(JSON.stringify(sent), '{"id":"one","stored":true}', 'and it is none of its data')
+  t.equal(sent.constructor.name, 'Handle')
+
+  const plain = greenroom({ middleware: standard() })
+  t.notOk('result' in plain.sent('one'), 'other apps have their own handles')
+})
+
+t.test('a method that handles have already, or that is none, is refused when the app is made', async t => {
+  const providing = (methods: object) => ({ name: 'wrong', provides: { results: methods } }) as never
+  const refused = (what: RegExp, ...middleware: readonly Parameters<typeof greenroom>[0][]) =>
+    t.throws(() => greenroom({ middleware } as never), { code: 'MIDDLEWARE_INVALID', message: what })
+  refused(/^other provides result\(\), which handles have already/, telling() as never, telling('other') as never)
+  for (const taken of ['id', 'stored', 'by', 'state', 'then', 'constructor', 'toString'])
+    refused(new RegExp(`^wrong provides ${taken}\\(\\), which handles have already`), providing({ [taken]() {} }))
+  refused(/^wrong\.provides\.results\.result is not a function/, providing({ result: 'later' }))
+})
+
+t.test('a method of a handle opens the app, and says when it is closed', async t => {
+  await using broker = memoryBroker()
+  const app = greenroom({ broker, middleware: [telling()] })
+  t.strictSame(await app.sent('one').result(), ['one', undefined, undefined, 'function'])
+  await app.close()
+  await t.rejects(app.sent('one').result(), { code: 'APP_CLOSED' })
 })
