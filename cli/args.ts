@@ -1,7 +1,7 @@
 /** Arguments of a command: `node:util.parseArgs` with errors that say what to write instead. */
 import { parseArgs } from 'node:util'
 import { nearest } from '../lib/did-you-mean.ts'
-import { shown } from '../lib/duration.ts'
+import { durationMs, shown } from '../lib/duration.ts'
 import type { Args, Command, Flags } from './command.ts'
 import { usage } from './failure.ts'
 
@@ -57,5 +57,16 @@ export function wholeOf(text: string, flag: string): number {
   throw usage(`${flag} cannot be ${shown(text)}`, 'Give a whole number from 1')
 }
 
-/** A duration as the library takes it: plain digits are milliseconds. */
-export const durationOf = (text: string): number | `${number}s` => (/^\d+$/.test(text) ? Number(text) : (text as `${number}s`))
+/**
+ * Milliseconds of a duration. In code a bare number is milliseconds; who types one here may well mean seconds, so it is refused.
+ * @throws {CliError}
+ */
+export function durationOf(text: string, flag: string): number {
+  if (text === '0') return 0
+  if (/^\d+(\.\d+)?$/.test(text)) throw usage(`${flag} ${text} has no unit`, `Write ${flag} ${text}s or ${flag} ${text}ms`)
+  try {
+    return durationMs(text, flag)
+  } catch {
+    throw usage(`${flag} cannot be ${shown(text)}`, 'Write 500ms, 30s, 5m, 2h or 7d; 365d at most')
+  }
+}

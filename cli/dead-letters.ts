@@ -1,10 +1,12 @@
 /** Which dead letters a command is about: those of some ids, or all of them, in batches. */
 import type { Entry } from '../lib/broker.ts'
+import { listed } from '../lib/errors.ts'
 import { checkName } from '../lib/names.ts'
 import type { Flags, Io } from './command.ts'
 import { EXIT } from './exit.ts'
 import { usage } from './failure.ts'
-import { each } from './lookup.ts'
+import { placeText } from './entry.ts'
+import { each, lookUp, notThere, type Why } from './lookup.ts'
 import type { Opened } from './target.ts'
 import { plural } from './text.ts'
 
@@ -19,6 +21,26 @@ const BATCH = 100
 /** The queues that are meant. */
 export const queuesOf = async ({ inspector }: Opened, queue: string | undefined): Promise<readonly string[]> =>
   queue === undefined ? inspector.queues() : [checkName(queue, 'queue')]
+
+/** So many of one beginning are enough to show that it is not enough. */
+const MOST_ALIKE = 3
+
+/** The message of this id; or the one dead letter whose id begins so, as people copy less than all of it. */
+export async function findDead(opened: Opened, id: string, queue: string | undefined): Promise<Entry | Why> {
+  const exact = await lookUp(opened, id, queue)
+  if (exact) return exact
+  const found: Entry[] = []
+  for (const name of await queuesOf(opened, queue)) {
+    for await (const page of deadIn(opened, name)) {
+      found.push(...page.filter(({ envelope }) => envelope.id.startsWith(id)))
+      if (found.length >= MOST_ALIKE) break
+    }
+  }
+  if (found.length === 1) return found[0]!
+  if (found.length === 0) return { why: notThere(opened, queue) }
+  const alike = found.slice(0, MOST_ALIKE).map(({ envelope }) => envelope.id)
+  return { why: `several dead letters begin so: ${listed(alike)}. Give more of the id` }
+}
 
 /** The dead letters of a queue, oldest first, a page at a time; no more than there were at the start, as what is revived may die again. */
 export async function* deadIn({ inspector }: Opened, queue: string): AsyncGenerator<readonly Entry[], void> {
@@ -40,6 +62,8 @@ export interface Deed {
   /** `revived`. */
   readonly did: string
   act(queue: string, ids: readonly string[]): Promise<number>
+  /** Whether the beginning of an id will do. */
+  readonly byPrefix?: boolean
   /** Why nothing happened to a dead letter that is there. */
   readonly why: string
 }
@@ -50,15 +74,16 @@ export async function toDead(
   ids: readonly string[],
   { all = false, queue }: { readonly all?: boolean; readonly queue?: string },
   io: Io,
-  { did, act, why }: Deed,
+  { did, act, why, byPrefix = false }: Deed,
 ): Promise<number> {
   if (all === ids.length > 0)
     throw usage(all ? 'Both ids and --all are given' : 'Nothing is chosen', 'Give ids, or --all, with --queue for one queue only')
   if (!all) {
-    return each(opened, ids, queue, io, async ({ envelope, place }) => {
-      if (place !== 'dead') return { why: `it is not dead (${place})` }
+    const one = async ({ envelope, place }: Entry) => {
+      if (place !== 'dead') return { why: `it is not dead (${placeText(place)})` }
       return (await act(envelope.queue, [envelope.id])) === 1 ? { did } : { why }
-    })
+    }
+    return each(opened, ids, queue, io, one, ...(byPrefix ? [findDead] : []))
   }
   let found = 0,
     done = 0

@@ -1,27 +1,29 @@
 /** One message as a person reads it, and as a program does. */
 import type { Entry, Place } from '../lib/broker.ts'
 import type { Encoder } from '../lib/encoder.ts'
+import { GreenroomError } from '../lib/errors.ts'
 import { decodeFailure, failureOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
+import { STATES } from '../lib/handle.ts'
 import { PRIORITIES } from '../lib/message.ts'
 import { errorText } from '../lib/problems.ts'
 import { facts, plural, prettyLines, relative, safe, timeText } from './text.ts'
 
-/** What people say for a place. */
-export const STATES: Readonly<Record<Place, string>> = {
-  ready: 'ready',
-  delayed: 'delayed',
-  leased: 'running',
-  suspect: 'suspect: its workers died with it',
-  dead: 'dead',
-}
+/** The word of `state()` for a place; and what else should be known. */
+export const placeText = (place: Place): string =>
+  STATES[place] + (place === 'suspect' ? ', suspect: its workers died with it' : '')
 
-/** The body, or why it is not one. */
-export function decoded(entry: Entry, encoder: Encoder): { readonly message: Message } | { readonly reason: string } {
+/** The body, or why it is not one: in a sentence, and in a few words. */
+export function decoded(
+  entry: Entry,
+  encoder: Encoder,
+): { readonly message: Message } | { readonly reason: string; readonly inShort: string } {
   try {
     return { message: encoder.decode(entry.envelope.body) }
   } catch (error) {
-    return { reason: failureOf(error).message }
+    const reason = failureOf(error).message,
+      inShort = error instanceof GreenroomError ? error.details?.['reason'] : undefined
+    return { reason, inShort: typeof inShort === 'string' ? inShort : reason }
   }
 }
 
@@ -40,7 +42,7 @@ export function entryLines(entry: Entry, encoder: Encoder, now: number): string[
   return [
     ...facts([
       ['id', id],
-      ['state', STATES[place] + (dueAt === undefined ? '' : `, due ${relative(dueAt, now)}`)],
+      ['state', placeText(place) + (dueAt === undefined ? '' : `, due ${relative(dueAt, now)}`)],
       ['queue', queue],
       ...(message ? [['actor', message.actor] as const] : []),
       ['priority', PRIORITIES[priority]!],
@@ -83,7 +85,8 @@ export function entryJson(entry: Entry, encoder: Encoder): string {
     JSON.stringify({
       id,
       queue,
-      state: place,
+      state: STATES[place],
+      place,
       priority: PRIORITIES[priority],
       attempt,
       deliveries,

@@ -19,19 +19,28 @@ export async function lookUp({ broker, inspector }: Opened, id: string, queue: s
   return inspector.find(checkId(id), queue === undefined ? undefined : checkName(queue, 'queue'))
 }
 
+/** Why there is nothing to do it to. */
+export interface Why {
+  readonly why: string
+}
+
+const findExact = async (opened: Opened, id: string, queue: string | undefined): Promise<Entry | Why> =>
+  (await lookUp(opened, id, queue)) ?? { why: notThere(opened, queue) }
+
 /** Does `act` to each message; those that it cannot be done to are named, and make the exit code that of "not there". */
 export async function each(
   opened: Opened,
   ids: readonly string[],
   queue: string | undefined,
   io: Io,
-  act: (entry: Entry) => Promise<{ readonly did: string } | { readonly why: string }>,
+  act: (entry: Entry) => Promise<{ readonly did: string } | Why>,
+  find: (opened: Opened, id: string, queue: string | undefined) => Promise<Entry | Why> = findExact,
 ): Promise<number> {
   let code: number = EXIT.ok
   for (const id of ids) {
-    const entry = await lookUp(opened, id, queue)
-    const answer = entry ? await act(entry) : { why: notThere(opened, queue) }
-    if ('did' in answer) io.print(safe(`${answer.did} ${id}`))
+    const found = await find(opened, id, queue)
+    const answer = 'why' in found ? found : await act(found)
+    if ('did' in answer) io.print(safe(`${answer.did} ${'envelope' in found ? found.envelope.id : id}`))
     else {
       io.error(safe(`greenroom: ${id}: ${answer.why}`))
       code = EXIT.usage

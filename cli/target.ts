@@ -84,6 +84,6 @@ export function checkThere(internals: Internals, io: Io, { mayMake = false }: { 
   const folder = folderOf(url)
   if (existsSync(join(folder, 'data.mdb'))) return
   throw new CliError(EXIT.usage, `There is no broker in ${folder}`, {
-    help: `It was looked for from ${io.cwd}: start a worker or send a message first, or say where it is with --broker file:/path`,
+    help: `It was looked for from ${io.cwd}. Say where it is with --module <the file that makes the app> or --broker file:/path, or start a worker or send a message first`,
   })
 }

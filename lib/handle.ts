@@ -8,7 +8,8 @@ import { GreenroomError } from './errors.ts'
 import type { Live } from './live.ts'
 import type { AnyMiddleware, Asked, Services } from './middleware.ts'
 
-const STATES: Readonly<Record<Place, State>> = {
+/** What people say for a place: in code and on the command line. */
+export const STATES: Readonly<Record<Place, State>> = {
   ready: 'waiting',
   suspect: 'waiting',
   delayed: 'delayed',

@@ -7,6 +7,7 @@ export const deadRevive = command({
   name: 'dead revive',
   usage: '<id...> | --all',
   summary: 'Make dead letters ready again, as if they had never run.',
+  notes: ['The beginning of an id will do where no other dead letter begins so.'],
   flags: {
     ...CHOICE_FLAGS,
     to: { type: 'string', value: 'queue', help: 'Into this queue instead of their own' },
@@ -23,6 +24,7 @@ export const deadRevive = command({
       const to = values.to === undefined ? {} : { to: checkName(values.to, 'queue') }
       return toDead(opened, positionals, values, io, {
         did: 'revived',
+        byPrefix: true,
         act: (queue, ids) => opened.inspector.revive(queue, ids, to),
         why: 'a message of that id is alive in the other queue, or it has just gone',
       })

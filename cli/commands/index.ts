@@ -4,6 +4,7 @@ import { deadDrop } from './dead-drop.ts'
 import { deadList } from './dead-list.ts'
 import { deadRevive } from './dead-revive.ts'
 import { deadShow } from './dead-show.ts'
+import { list } from './list.ts'
 import { promote } from './promote.ts'
 import { queues } from './queues.ts'
 import { remove } from './remove.ts'
@@ -15,6 +16,7 @@ export const COMMANDS: readonly Command[] = [
   worker,
   send,
   queues,
+  list,
   show,
   remove,
   promote,

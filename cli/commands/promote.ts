@@ -1,6 +1,6 @@
 import { GreenroomError } from '../../lib/errors.ts'
 import { command } from '../command.ts'
-import { STATES } from '../entry.ts'
+import { placeText } from '../entry.ts'
 import { each, QUEUE_FLAG } from '../lookup.ts'
 import { TARGET_FLAGS, withInspector } from '../target.ts'
 
@@ -26,7 +26,7 @@ export const promote = command({
           why:
             answer === 'missing'
               ? 'it has just gone'
-              : `it is not delayed (${STATES[place]})${place === 'dead' ? '; greenroom dead revive makes it ready' : ''}`,
+              : `it is not delayed (${placeText(place)})${place === 'dead' ? '; greenroom dead revive makes it ready' : ''}`,
         }
       })
     }),

@@ -8,7 +8,10 @@ export const queues = command({
   name: 'queues',
   usage: '',
   summary: 'Show how many messages each queue holds, and in which state.',
-  notes: ['running: held by a worker; suspect: its workers died with it; oldest: how long the oldest ready one has waited.'],
+  notes: [
+    'waiting: ready to run; delayed: until its time, or its next run; running: held by a worker; suspect: its workers died with it.',
+    'oldest: how long the oldest waiting one has been ready. --json has the words of the broker: ready for waiting, leased for running.',
+  ],
   flags: { json: { type: 'boolean', help: 'One line of JSON a queue' }, ...TARGET_FLAGS },
   examples: ['greenroom queues', 'greenroom queues --json | jq .ready', 'GREENROOM_BROKER=file:/var/lib/app greenroom queues'],
   arity: [0, 0],
@@ -20,7 +23,7 @@ export const queues = command({
       if (values.json) return EXIT.ok
       io.print(safe(`${broker.name} (namespace ${namespace})`))
       if (all.length === 0) io.print('It has no queue yet.')
-      const head = ['queue', 'ready', 'delayed', 'running', 'suspect', 'dead', 'oldest', 'paused']
+      const head = ['queue', 'waiting', 'delayed', 'running', 'suspect', 'dead', 'oldest', 'paused']
       const rows = all.map(({ queue, ready, delayed, leased, suspect, dead, oldestMs, paused }) => [
         queue,
         ready,

@@ -48,7 +48,7 @@ export const send = command({
       checkThere(internals, io, { mayMake: true })
       const target = queue ?? internals.definitions.get(actor)?.queue ?? 'default'
       const options = {
-        ...(delay === undefined ? {} : { delay: durationOf(delay) }),
+        ...(delay === undefined ? {} : { delay: durationOf(delay, '--delay') }),
         ...(at === undefined ? {} : { at: timeOf(at) }),
         ...(priority === undefined ? {} : { priority }),
         ...(id === undefined ? {} : { id }),

@@ -1,7 +1,7 @@
 /** The flags of `greenroom worker`, and what they mean to `app.work()`. */
 import { DEFAULTS } from '../../lib/defaults.ts'
 import { nearest } from '../../lib/did-you-mean.ts'
-import { durationMs, shortDuration, shown } from '../../lib/duration.ts'
+import { shortDuration, shown } from '../../lib/duration.ts'
 import { checkName } from '../../lib/names.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
@@ -41,13 +41,13 @@ export interface WorkerSettings {
   readonly drain: boolean
 }
 
-/** @throws {CliError}, {GreenroomError} `NAME_INVALID`, `DURATION_INVALID` */
+/** @throws {CliError}, {GreenroomError} `NAME_INVALID` */
 export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSettings {
   return {
     processes: values.processes === undefined ? 1 : wholeOf(values.processes, '--processes'),
     concurrency: values.concurrency === undefined ? undefined : wholeOf(values.concurrency, '--concurrency'),
     queues: values.queues === undefined ? undefined : queuesOf(values.queues),
-    graceMs: values.grace === undefined ? grace.value : durationMs(durationOf(values.grace), '--grace'),
+    graceMs: values.grace === undefined ? grace.value : durationOf(values.grace, '--grace'),
     drain: values.drain ?? false,
   }
 }

@@ -41,7 +41,7 @@ t.test('the version', async t => {
 t.test('a mistake is one line that says what to write, and exit code 2', async t => {
   for (const [argv, line] of [
     [['queus'], 'Unknown command "queus". Did you mean greenroom queues?'],
-    [['frobnicate'], 'Unknown command "frobnicate". There are worker, send, queues, show, remove, promote, dead'],
+    [['frobnicate'], 'Unknown command "frobnicate". There are worker, send, queues, list, show, remove, promote, dead'],
     [['dead', 'lits'], 'Unknown command "dead lits". Did you mean greenroom dead list?'],
     [['queues', '--jsn'], 'Unknown option "--jsn". Did you mean --json?'],
     [['queues', '--frobnicate'], 'Unknown option "--frobnicate". See greenroom queues --help'],
@@ -64,7 +64,7 @@ t.test('a mistake is one line that says what to write, and exit code 2', async t
       'Some queues of --queues have a limit, and some have none. Write images,mail or images=2,mail=50',
     ],
     [['worker', 'a.js', '--queues', 'a=x'], 'The limit of the queue a cannot be "x". Give a whole number from 1'],
-    [['worker', 'a.js', '--grace', 'soon'], '--grace is not a duration: "soon"'],
+    [['worker', 'a.js', '--grace', 'soon'], '--grace cannot be "soon". Write 500ms'],
   ] as const) {
     const { code, out, err } = await cli(argv)
     t.equal(code, 2, argv.join(' '))

@@ -1,7 +1,10 @@
 /** The commands that look and mend, on a broker in memory that this process has open too. */
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { greenroom } from '../../index.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { internalsOf } from '../../lib/internals.ts'
+import { root } from '../root.ts'
 import { cli } from './fake-io.ts'
 
 let apps = 0
@@ -12,7 +15,8 @@ async function world(t: Test) {
   t.teardown(() => app.close())
   const { broker } = await internalsOf(app).open()
   const greet = app.declare<(name: string) => void>('greet')
-  const ask = (...argv: readonly string[]) => cli([...argv, '--broker', 'memory:', '--namespace', namespace])
+  const ask = (...argv: readonly string[]) =>
+    cli([...argv, '--broker', 'memory:', '--namespace', namespace], { clock: systemClock })
   /** Makes dead letters of what is ready in a queue. */
   async function bury(queue: string, reason: string, error?: unknown) {
     const consumer = await broker.consume({ queues: [queue], credit: 100, leaseMs: 30_000, onLost() {} })
@@ -33,7 +37,7 @@ t.test('queues', async t => {
   await greet.with({ delay: '1h' }).send('Eve')
   const { code, out } = await ask('queues')
   t.equal(code, 0)
-  t.match(out, /^memory: .*\nqueue +ready  delayed  running  suspect  dead  oldest  paused\ndefault +1 +1 +0 +0 +1 /)
+  t.match(out, /^memory: .*\nqueue +waiting  delayed  running  suspect  dead  oldest  paused\ndefault +1 +1 +0 +0 +1 /)
   t.match(JSON.parse((await ask('queues', '--json')).out), {
     queue: 'default',
     ready: 1,
@@ -61,6 +65,7 @@ t.test('show', async t => {
   t.match(JSON.parse((await ask('show', 'one', '--json')).out), {
     id: 'one',
     state: 'delayed',
+    place: 'delayed',
     actor: 'greet',
     args: ['Ada'],
     options: { maxRetries: 3 },
@@ -98,6 +103,8 @@ t.test('what comes from a broker cannot write to the terminal', async t => {
   for (const argv of [
     ['dead', 'list'],
     ['dead', 'list', '--json'],
+    ['list'],
+    ['list', '--json'],
     ['dead', 'show', 'evil'],
     ['show', 'evil'],
     ['show', 'evil', '--json'],
@@ -109,12 +116,83 @@ t.test('what comes from a broker cannot write to the terminal', async t => {
   t.match((await ask('show', 'long')).out, 'x'.repeat(20_000), 'and is whole')
 })
 
+t.test('list', async t => {
+  const { app, broker, greet, ask } = await world(t)
+  t.match(await ask('list'), { code: 0, out: /^No such message in memory:/ })
+  const mail = app.declare<(to: string, n: object) => void>('mail', { queue: 'mail' })
+  await greet.with({ id: 'runs' }).send('Ada')
+  const consumer = await broker.consume({ queues: ['default'], credit: 1, leaseMs: 30_000, onLost() {} })
+  await consumer.take(1, { waitMs: 0, signal: new AbortController().signal })
+  await greet.with({ id: 'later', delay: '1h' }).send('Eve')
+  await greet.with({ id: 'next' }).send('Bob')
+  await greet.with({ id: 'first', priority: 'high' }).send('Zoe')
+  await mail.with({ id: 'long' }).send('x'.repeat(100), { n: [1] })
+  await broker.push([{ id: 'bad', queue: 'mail', body: Buffer.from('{'), attempt: 2, priority: 1 }])
+
+  const { code, out } = await ask('list')
+  t.equal(code, 0)
+  const [head, ...rows] = out.split('\n')
+  t.match(head, /^queue +id +actor +state +retries +age +due +args$/)
+  for (const [i, row] of [
+    /^default +runs +greet +running +0 +\d+m?s ago +- +"Ada"$/,
+    /^default +first +greet +waiting +0 +\d+m?s ago +- +"Zoe"$/,
+    /^default +next +greet +waiting +0 +\d+m?s ago +- +"Bob"$/,
+    /^default +later +greet +delayed +0 +\d+m?s ago +in (?:1h|60m) +"Eve"$/,
+    /^mail +long +mail +waiting +0 +\d+m?s ago +- +"x{58}…$/,
+    /^mail +bad +\? +waiting +2 +\d+m?s ago +- +undecodable: not JSON$/,
+  ].entries())
+    t.match(rows[i], row)
+  t.equal(rows.length, 6)
+
+  const ids = async (...argv: readonly string[]) =>
+    (await ask('list', ...argv, '--json')).out.split('\n').map(line => (JSON.parse(line) as { id: string }).id)
+  t.strictSame(await ids('mail'), ['long', 'bad'])
+  t.strictSame(await ids('--state', 'delayed'), ['later'])
+  t.strictSame(await ids('--state', 'running'), ['runs'])
+  t.strictSame(await ids('--state', 'waiting', '--limit', '2'), ['first', 'next'])
+  t.match((await ask('list', 'default', '--limit', '1')).out, /runs.*\n\.\.\. and 3 more; --limit shows them$/)
+  t.match(JSON.parse((await ask('list', 'mail', '--json')).out.split('\n')[1]!), {
+    state: 'waiting',
+    place: 'ready',
+    undecodable: /not JSON/,
+  })
+  t.match(await ask('list', 'nobody'), { code: 0, out: /^No such message in the queue nobody of memory:/ })
+  t.match(await ask('list', '--state', 'ready'), {
+    code: 2,
+    err: /--state cannot be "ready". It is one of running, waiting, delayed/,
+  })
+  t.match(await ask('list', '--state', 'dead'), { code: 2, err: /Use greenroom dead list/ })
+  await consumer[Symbol.asyncDispose]()
+})
+
+t.test('more than a page can be listed', async t => {
+  const { greet, ask } = await world(t)
+  await greet.sendMany(Array.from({ length: 250 }, (_, i): [string] => [`${i}`]))
+  const { out } = await ask('list', '--limit', '240', '--json')
+  t.strictSame(
+    out.split('\n').map(line => (JSON.parse(line) as { args: string[] }).args[0]),
+    Array.from({ length: 240 }, (_, i) => `${i}`),
+  )
+})
+
+t.test('a broker that cannot list says so', async t => {
+  const cwd = t.testdir({
+    'jobs.mjs': `
+      import { greenroom } from ${JSON.stringify(join(root, '.build/index.js'))}
+      import { memoryBroker } from ${JSON.stringify(join(root, '.build/brokers/memory/index.js'))}
+      const memory = memoryBroker()
+      greenroom({ broker: { ...memory, name: 'mine://', capabilities: { ...memory.capabilities, peek: false } } })
+    `,
+  })
+  t.match(await cli(['list', '--module', 'jobs.mjs'], { cwd }), { code: 2, err: /mine:\/\/ cannot list messages/ })
+})
+
 t.test('remove and promote', async t => {
   const { greet, ask, broker } = await world(t)
   await greet.with({ id: 'one', delay: '1h' }).send('Ada')
   await greet.with({ id: 'two' }).send('Bob')
   t.match(await ask('promote', 'one'), { code: 0, out: 'promoted one' })
-  t.match(await ask('promote', 'two', 'one'), { code: 2, err: /two: it is not delayed \(ready\)\n.*one: it is not delayed/ })
+  t.match(await ask('promote', 'two', 'one'), { code: 2, err: /two: it is not delayed \(waiting\)\n.*one: it is not delayed/ })
   t.match(await ask('remove', 'two', 'three'), { code: 2, out: 'removed two', err: /three: not in any queue/ })
   const consumer = await broker.consume({ queues: ['default'], credit: 1, leaseMs: 30_000, onLost() {} })
   await consumer.take(1, { waitMs: 0, signal: new AbortController().signal })
@@ -148,13 +226,36 @@ t.test('dead letters are listed, revived and dropped', async t => {
   t.match(await ask('dead', 'revive'), { code: 2, err: /Nothing is chosen/ })
   t.match(await ask('dead', 'revive', 'one', '--all'), { code: 2, err: /Both ids and --all/ })
   t.match(await ask('dead', 'revive', 'one', 'nobody'), { code: 2, out: 'revived one', err: /nobody: not in any queue/ })
-  t.match(await ask('dead', 'revive', 'one'), { code: 2, err: /one: it is not dead \(ready\)/ })
+  t.match(await ask('dead', 'revive', 'one'), { code: 2, err: /one: it is not dead \(waiting\)/ })
   t.match(await ask('dead', 'revive', 'two', '--to', 'again'), { code: 0, out: 'revived two' })
   t.match(await broker.inspector!.find('two'), { envelope: { queue: 'again' }, place: 'ready' })
   t.match(await ask('dead', 'drop', 'one'), { code: 2, err: /it is not dead/ })
   t.match(await ask('dead', 'drop', 'three'), { code: 0, out: 'dropped three' })
   t.match(await ask('dead', 'revive', '--all', '--queue', 'default'), { code: 0, out: 'revived 0 dead letters' })
   t.match(await ask('dead', 'drop', '--all'), { code: 0, out: 'dropped 1 dead letter' })
+})
+
+t.test('the beginning of an id will do to show and to revive a dead letter, where it is clear', async t => {
+  const { greet, ask, bury, broker } = await world(t)
+  for (const id of ['abc-1', 'abc-2', 'abd', 'x', 'xyz']) await greet.with({ id }).send('Ada')
+  await bury('default', 'too bad')
+  await greet.with({ id: 'alive' }).send('Bob')
+  t.match((await ask('dead', 'show', 'abd')).out, /^id +abd$/m)
+  t.match((await ask('dead', 'show', 'ab')).err, /ab: several dead letters begin so: abc-1, abc-2, abd\. Give more of the id$/)
+  t.match(await ask('dead', 'revive', 'ab', 'abc-2', 'nobody'), {
+    code: 2,
+    out: 'revived abc-2',
+    err: /ab: several dead letters[^]*nobody: not in any queue/,
+  })
+  t.match(await ask('dead', 'revive', 'x'), { code: 0, out: 'revived x' }, 'a whole id is that one alone')
+  t.match(await ask('dead', 'revive', 'xy'), { code: 0, out: 'revived xyz' }, 'the id that was found is printed')
+  t.match(await ask('dead', 'revive', 'ali'), { code: 2, err: /ali: not in any queue/ }, 'only dead letters are looked through')
+  t.match(
+    await ask('dead', 'drop', 'abc'),
+    { code: 2, err: /abc: not in any queue/ },
+    'what is deleted for ever is named in full',
+  )
+  t.match(await broker.inspector!.counts('default'), { ready: 4, dead: 2 })
 })
 
 t.test('all dead letters are more than a page', async t => {
@@ -173,10 +274,11 @@ t.test('all dead letters are more than a page', async t => {
 
 t.test('looking makes no folder, and says where it looked', async t => {
   const cwd = t.testdir({})
-  for (const argv of [['queues'], ['show', 'one'], ['dead', 'list'], ['dead', 'drop', '--all']]) {
+  for (const argv of [['queues'], ['list'], ['show', 'one'], ['dead', 'list'], ['dead', 'drop', '--all']]) {
     const { code, err } = await cli(argv, { cwd })
     t.equal(code, 2)
-    t.ok(err.startsWith(`greenroom: There is no broker in ${cwd}/.greenroom. It was looked for from ${cwd}`), err)
+    t.ok(err.startsWith(`greenroom: There is no broker in ${cwd}/.greenroom. It was looked for from ${cwd}. Say where`), err)
+    t.match(err, /--module <the file that makes the app> or --broker file:\/path/)
   }
   t.strictSame((await import('node:fs')).readdirSync(cwd), [])
   t.match(await cli(['queues', '--broker', 'file:else'], { cwd }), { code: 2, err: new RegExp(`no broker in ${cwd}/else`) })

@@ -72,7 +72,7 @@ t.test('a second signal aborts what runs; nothing is lost', async t => {
 t.test('a handler that needs longer than the grace gives its message back', async t => {
   const where = folder(t, { 'jobs.mjs': JOBS })
   await output(where, 'send', 'wait', 'Ada')
-  const worker = greenroom(where, ['worker', 'jobs.mjs', '--grace', '100'])
+  const worker = greenroom(where, ['worker', 'jobs.mjs', '--grace', '100ms'])
   await worker.until(/begun Ada/)
   worker.child.kill('SIGTERM')
   t.equal(await worker.ended, 0)
