@@ -4,7 +4,7 @@ import { current } from './current.ts'
 import { shared } from './registry.ts'
 import { Run, sendFollowUps } from './run.ts'
 import { validate } from './schema.ts'
-import { createSender, type SenderHost, type SenderMethods } from './sender.ts'
+import { createSender, sendable, type SenderHost, type SenderMethods } from './sender.ts'
 
 type Callable = ((...args: unknown[]) => unknown) & SenderMethods
 
@@ -19,11 +19,7 @@ export function createActor(host: SenderHost, own: Definition, definitions: Read
       return inContext(host, own, () => handler!(valid), args)
     })()
   }
-  Object.defineProperty(call, 'name', { value: own.name, configurable: true })
-  return Object.defineProperties(
-    call,
-    Object.getOwnPropertyDescriptors(createSender(host, definition, undefined)),
-  ) as unknown as Callable
+  return sendable(call, own.name, createSender(host, definition, undefined))
 }
 
 /** Inside a run the call is a part of it; outside it gets an inert run: attempt 0, a signal that nobody aborts. */

@@ -11,7 +11,7 @@ import { appSettings, type Config } from './config.ts'
 import { connection } from './connections.ts'
 import { define, type Definition, DEFAULT_QUEUE, type Hints, isElsewhere, placeText, RESERVED_OPTIONS } from './definition.ts'
 import { jsonEncoder } from './encoder.ts'
-import { GreenroomError } from './errors.ts'
+import { GreenroomError, rejectNotStored } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
 import { handleMaker } from './handle.ts'
 import { INTERNALS, type Internals } from './internals.ts'
@@ -24,7 +24,7 @@ import { checkId, checkName } from './names.ts'
 import { defaultsOf, optionTable } from './options.ts'
 import { rememberApp } from './registry.ts'
 import { validate } from './schema.ts'
-import { createSender, type SenderHost, store } from './sender.ts'
+import { createSender, type Made, notCallable, sendable, type SenderHost, store } from './sender.ts'
 import { toSending } from './sending.ts'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { work } from './work.ts'
@@ -151,6 +151,15 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
     return definition
   }
 
+  async function checked(messages: Iterable<Message>): Promise<readonly Made[]> {
+    const batch = [...messages].map(message => {
+      const made = sending(message)
+      return { ...made, body: encoder.encode(made.message) }
+    })
+    await Promise.all(batch.map(({ message }) => checkInput(message)))
+    return batch
+  }
+
   /** Where the schema is here: who only declares an actor leaves it to the worker. */
   async function checkInput({ actor, args }: Message): Promise<void> {
     const input = definitions.get(actor)?.input
@@ -203,25 +212,18 @@ export function createApp<const M extends readonly AnyMiddleware[]>(
           add({ ...define(table, defaults, hints, handler, { ...options, name }, log), queue: declared.queue }),
           definitions,
         )
-      return Object.assign(
-        createSender(
-          host,
-          () => {
-            const known = definitions.get(name)
-            return known?.queue === declared.queue ? known : declared
-          },
-          undefined,
-        ),
-        { implement },
+      const sender = createSender(
+        host,
+        () => {
+          const known = definitions.get(name)
+          return known?.queue === declared.queue ? known : declared
+        },
+        undefined,
       )
+      return Object.assign(sendable(notCallable(name), name, sender), { implement })
     },
     async send(messages: Iterable<Message>) {
-      const batch = [...messages].map(message => {
-        const made = sending(message)
-        return { ...made, body: encoder.encode(made.message) }
-      })
-      await Promise.all(batch.map(({ message }) => checkInput(message)))
-      return store(host, batch, undefined)
+      return store(host, await checked(messages).catch(rejectNotStored), undefined)
     },
     sent: (id: string) => handle(checkId(id), undefined),
     chain: chain.map(({ name }) => name),

@@ -16,13 +16,14 @@ interface Refusal {
 
 /**
  * @param root how the value is called in the error, e.g. `args`
+ * @param actor whose message it is of
  * @throws {GreenroomError} `NOT_DATA`, with `details.path`
  */
-export function checkData(value: unknown, root: string): void {
+export function checkData(value: unknown, root: string, actor: string): void {
   const found = refusal(value, 0)
   if (!found) return
   const path = root + found.path
-  throw new GreenroomError('NOT_DATA', `${path} is ${found.what}, which JSON would lose or change`, {
+  throw new GreenroomError('NOT_DATA', `${path} for ${actor} is ${found.what}, which JSON would lose or change`, {
     help: found.help,
     details: { path },
   })

@@ -27,7 +27,7 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
   const maxDecodedBytes = Math.max(MAX_DECODED_BYTES, maxBytes)
   return {
     encode(message) {
-      checkData(message.args, 'args')
+      checkData(message.args, 'args', message.actor)
       const options = wireOptions(message)
       const text = `{"queue_name":"${message.queue}","actor_name":"${message.actor}","args":${JSON.stringify(message.args)},"kwargs":{},"options":${options},"message_id":${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
       const body = Buffer.from(text)
@@ -45,7 +45,7 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
   }
 }
 
-function wireOptions({ options }: Message): string {
+function wireOptions({ options, actor }: Message): string {
   let wire: Record<string, unknown> | undefined
   for (const name in options) {
     if (options[name] === undefined) continue
@@ -54,7 +54,7 @@ function wireOptions({ options }: Message): string {
     wire[snakeCase(name)] = options[name]
   }
   if (wire === undefined) return '{}'
-  checkData(wire, 'options')
+  checkData(wire, 'options', actor)
   return JSON.stringify(wire)
 }
 

@@ -101,5 +101,14 @@ export class GreenroomError extends Error {
   }
 }
 
+/** An error of a send that went no further than this process: nothing was stored. What says so itself, or is no error of ours, stays as it is. */
+export function notStored(error: unknown): unknown {
+  if (error instanceof GreenroomError && error.stored === undefined) (error as { stored?: 'no' | 'maybe' }).stored = 'no'
+  return error
+}
+export function rejectNotStored(error: unknown): never {
+  throw notStored(error)
+}
+
 /** `"a, b, c"`, or a word for none. */
 export const listed = (names: Iterable<string>, none = 'none') => [...names].join(', ') || none

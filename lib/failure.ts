@@ -2,17 +2,24 @@
  * Errors that a handler throws to say what should happen, and errors as bytes. Recognised by a brand on the global symbol
  * registry and never by text or class, so that two copies of the library agree.
  */
-import { type Duration, durationMs } from './duration.ts'
+import { type Duration, durationMs, LONGEST_MS } from './duration.ts'
 
 const RETRY_AFTER = Symbol.for('greenroom/retry-after')
+const RETRY_AT = Symbol.for('greenroom/retry-at')
 const GIVE_UP = Symbol.for('greenroom/give-up')
 
 /**
- * Throw it from a handler to be tried again after exactly that long, whatever the back-off says. It counts as an attempt.
+ * Throw it from a handler to be tried again after exactly that long, or at that time, whatever the back-off says. It counts as
+ * an attempt. A time that has passed is at once; one that is more than 365 days away is 365 days.
+ * An HTTP `Retry-After` is seconds: `retryAfter(Number(header) * 1000)`, or a date: `retryAfter(new Date(header))`.
  * @throws {GreenroomError} `DURATION_INVALID`
  * @example if (response.status === 429) throw retryAfter('30s')
  */
-export function retryAfter(delay: Duration): Error {
+export function retryAfter(delay: Duration | Date): Error {
+  if (delay instanceof Date && !Number.isNaN(delay.getTime()))
+    return Object.defineProperty(new Error(`asked to be tried again at ${delay.toISOString()}`), RETRY_AT, {
+      value: delay.getTime(),
+    })
   const ms = durationMs(delay, 'retryAfter')
   return Object.defineProperty(new Error(`asked to be tried again after ${ms} ms`), RETRY_AFTER, { value: ms })
 }
@@ -25,11 +32,14 @@ export function giveUp(why: string): Error {
   return Object.defineProperty(new Error(why), GIVE_UP, { value: true })
 }
 
-/** The wait that `retryAfter()` asked for, in ms. */
-export function retryAfterOf(error: unknown): number | undefined {
-  const ms = read(error, RETRY_AFTER)
+/** The wait that `retryAfter()` asked for, in ms from `now`. */
+export function retryAfterOf(error: unknown, now: number): number | undefined {
+  const ms = read(error, RETRY_AFTER),
+    at = read(error, RETRY_AT)
+  if (typeof at === 'number') return Math.min(LONGEST_MS, Math.max(0, at - now))
   return typeof ms === 'number' && ms >= 0 ? ms : undefined
 }
+export const asksForRetry = (error: unknown): boolean => retryAfterOf(error, 0) !== undefined
 export const isGiveUp = (error: unknown): boolean => read(error, GIVE_UP) === true
 
 /** Anything may have been thrown: a proxy that throws, a frozen object, nothing. */

@@ -10,7 +10,7 @@ import { nearest } from './did-you-mean.ts'
 import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
-import { isGiveUp, retryAfterOf } from './failure.ts'
+import { asksForRetry, isGiveUp } from './failure.ts'
 import type { End, Stage } from './layers.ts'
 import type { Logger } from './log.ts'
 import type { AbortReason } from './middleware.ts'
@@ -153,7 +153,7 @@ function doneOutcome({ followUps }: Run, result: unknown): Outcome {
 
 /** A throw after an abort is put down to the abort, unless it says what it wants. */
 function failedOutcome(run: Run, error: unknown): Outcome {
-  const says = isGiveUp(error) || retryAfterOf(error) !== undefined
+  const says = isGiveUp(error) || asksForRetry(error)
   return run.reason && !says ? interrupted(run.reason, run.message.actor, error) : { kind: 'failed', error }
 }
 

@@ -105,7 +105,15 @@ function isWorkspace(folder: string): boolean {
 
 /** @throws {GreenroomError} `BROKER_UNKNOWN`, with the scheme and without credentials */
 export function unknownBroker(url: string, known: readonly string[]): GreenroomError {
+  const starts = `It starts with one of ${listed(known)}`
   return new GreenroomError('BROKER_UNKNOWN', `Nobody knows the broker URL ${shown(redactUrl(url))}`, {
-    help: `It starts with one of ${listed(known)}`,
+    help: COMING.test(url)
+      ? `Redis and RabbitMQ are not in this version. ${starts}`
+      : /[:@]/.test(url)
+        ? starts
+        : `For a folder write ${shown(fileUrl(url))}. ${starts}`,
   })
 }
+
+/** Brokers of later versions. */
+const COMING = /^(?:rediss?|valkeys?|amqps?|rabbitmq):/i

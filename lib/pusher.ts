@@ -8,7 +8,7 @@
 import type { Broker, Envelope, Pushed } from './broker.ts'
 import { type Clock, within } from './clock.ts'
 import type { Encoder } from './encoder.ts'
-import { GreenroomError } from './errors.ts'
+import { GreenroomError, notStored } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { BANDS } from './message.ts'
 import type { Sending } from './middleware.ts'
@@ -133,14 +133,14 @@ export function createPusher({
         return false
       }
       if ('refused' in verdict) {
-        give(item, { failed: verdict.refused })
+        give(item, { failed: notStored(verdict.refused) })
         return false
       }
       if (verdict.sending.message !== item.sending.message) {
         try {
           item.body = encoder.encode(checkMessage(verdict.sending.message))
         } catch (failed) {
-          give(item, { failed })
+          give(item, { failed: notStored(failed) })
           return false
         }
       }

@@ -1,7 +1,7 @@
 /** What an actor, a declared actor and every `with()` can do: make messages, send them, find them again. */
 import type { Base } from './actor-types.ts'
 import { type Definition, type Hints, TARGET } from './definition.ts'
-import { GreenroomError } from './errors.ts'
+import { GreenroomError, notStored, rejectNotStored } from './errors.ts'
 import type { Handle, MakeHandle } from './handle.ts'
 import type { Live } from './live.ts'
 import type { Message } from './message.ts'
@@ -37,6 +37,24 @@ export type Made = Sending & { readonly body: Uint8Array }
 
 /** Whether nobody chose the id of a message that `message()` made. A copy of it, through JSON for instance, counts as chosen. */
 export const hasGeneratedId = (message: Message): boolean => shared.generatedIds.has(message)
+
+/** A function that can be sent. */
+export const sendable = <F extends (...args: never[]) => unknown>(
+  call: F,
+  name: string,
+  sender: SenderMethods,
+): F & SenderMethods =>
+  Object.defineProperties(call, {
+    ...Object.getOwnPropertyDescriptors(sender),
+    name: { value: name, configurable: true },
+  }) as F & SenderMethods
+
+/** What a declared actor is when it is called: its code is elsewhere. */
+export const notCallable = (name: string) => (): never => {
+  throw new GreenroomError('ACTOR_NOT_IMPLEMENTED', `${name} was made by declare(), and has no code to call`, {
+    help: `Send it: ${name}.send(…). Or call what implement() returned`,
+  })
+}
 
 /** The methods of a sender, all of which work after destructuring. Untyped here: `Sender` gives users the types. */
 export interface SenderMethods {
@@ -74,7 +92,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     if (!input) return make(args)
     const made = make(args),
       valid = validate(input, args[0], name)
-    return valid instanceof Promise ? valid.then(() => made) : made
+    return valid instanceof Promise ? valid.then(() => made, rejectNotStored) : made
   }
   /** One promise a message: the hot path of whoever sends. */
   const one = (made: Made): Promise<Base> =>
@@ -91,7 +109,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
         const made = checked(args)
         return made instanceof Promise ? made.then(one) : one(made)
       } catch (error) {
-        return Promise.reject(error)
+        return Promise.reject(notStored(error))
       }
     },
     async sendMany(batch) {
@@ -99,9 +117,10 @@ export function createSender(host: SenderHost, definition: () => Definition, set
       if (settings?.id !== undefined && all.length > 1)
         throw new GreenroomError('OPTION_INVALID', 'One id is given for several messages', {
           help: 'Use with({ id }).send() for each',
+          stored: 'no',
         })
       // Asynchronous each: of two that are wrong, the second must not leave the first's rejection alone.
-      const made = await Promise.all(all.map(async args => checked(checkArgs(args))))
+      const made = await Promise.all(all.map(async args => checked(checkArgs(args)))).catch(rejectNotStored)
       return store(host, made, settled().signal)
     },
     message(...args) {
@@ -130,7 +149,7 @@ function submit(host: SenderHost, made: Made, signal: AbortSignal | undefined, s
   if (live) return live.pusher.submit(made, made.body, settle, signal)
   host.openToSend(signal).then(
     live => live.pusher.submit(made, made.body, settle, signal),
-    failed => settle({ failed }),
+    failed => settle({ failed: notStored(failed) }),
   )
 }
 

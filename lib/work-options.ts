@@ -22,7 +22,7 @@ export interface WorkOptions {
   readonly hookTimeout?: Duration | undefined
   /** Aborted: the worker stops as by `close()`. */
   readonly signal?: AbortSignal | undefined
-  /** `'idle'`: stop when nothing is ready any more. @default 'stopped' */
+  /** `'idle'`: stop when nothing is ready any more. What is delayed stays, and so do retries, which wait for their next run. @default 'stopped' */
   readonly until?: 'stopped' | 'idle' | undefined
 }
 

@@ -4,7 +4,7 @@ import { type Target, targetOf } from '../lib/definition.ts'
 import type { Accepts } from '../lib/actor-types.ts'
 import { type Duration, durationMs, shown } from '../lib/duration.ts'
 import { GreenroomError } from '../lib/errors.ts'
-import { type Failure, failureOf, isGiveUp, retryAfterOf } from '../lib/failure.ts'
+import { asksForRetry, type Failure, failureOf, isGiveUp, retryAfterOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
 import { type Context, defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import { count, custom, duration, knownOptions, type Option, perMessage } from '../lib/options.ts'
@@ -68,9 +68,10 @@ export function retries(defaults: RetriesDefaults = {}): Middleware<RetriesSpecs
 
 /** Again, or the end of it. */
 function decide(context: Context<RetriesSpecs>, error: unknown): Outcome {
-  const { attempt, options, random, message } = context
+  const { attempt, clock, options, random, message } = context
   const reason = finalReason(error, attempt, options)
-  if (reason === undefined) return { kind: 'retry', afterMs: retryAfterOf(error) ?? backoffMs(attempt, options, random), error }
+  if (reason === undefined)
+    return { kind: 'retry', afterMs: retryAfterOf(error, clock.now()) ?? backoffMs(attempt, options, random), error }
   const { onExhausted } = options
   const then = onExhausted && [callbackMessage(context, 'onExhausted', onExhausted, [message, failureOf(error)])]
   return { kind: 'dead', reason, error, ...(then && { then }) }
@@ -109,7 +110,7 @@ export function finalReason(error: unknown, attempt: number, { maxRetries, throw
   if (thrown) return `threw ${thrown.name}, which is not tried again: ${failureOf(error).message}`
   const after = `after ${attempt} ${attempt === 1 ? 'retry' : 'retries'}: ${failureOf(error).message}`
   if (attempt >= maxRetries) return `retries exhausted ${after}`
-  if (!retryWhen || retryAfterOf(error) !== undefined || saysYes(retryWhen, { attempt, error })) return undefined
+  if (!retryWhen || asksForRetry(error) || saysYes(retryWhen, { attempt, error })) return undefined
   return `retryWhen said no ${after}`
 }
 

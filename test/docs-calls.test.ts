@@ -196,10 +196,15 @@ t.test('a direct call: alone, and what it asked for afterwards', async t => {
   await t.rejects(after(false), CLOSED, 'what cannot be stored rejects the call')
 })
 
-t.test('a declared actor is no function until it is implemented', async t => {
+t.test('a declared actor has no code to call; what implement() returns has', async t => {
   const { app } = open(t)
   const declared = app.declare<(n: number) => Promise<number>>('declared')
-  t.throws(() => (declared as unknown as () => void)(), TypeError)
+  t.throws(() => (declared as unknown as () => void)(), {
+    code: 'ACTOR_NOT_IMPLEMENTED',
+    message: /^declared was made by declare\(\).*Send it: declared\.send\(…\)\. Or call what implement\(\) returned/,
+  })
+  t.equal((declared as unknown as () => void).name, 'declared')
+  t.ok((await declared.send(1)).stored)
   t.equal(await declared.implement(async n => n + 1)(1), 2)
 })
 

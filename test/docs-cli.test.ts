@@ -36,7 +36,9 @@ t.test('every command has its line, and every option is explained', async t => {
 t.test('examples of all pages name commands, and options that these commands have', async t => {
   const lines = pages.flatMap(page =>
     [
-      ...textOf(page).matchAll(/(?:^ {4}|^|`)(?:npx )?greenroom ((?:worker|send|queues|list|show|remove|promote|dead)\b[^`\n]*)/gm),
+      ...textOf(page).matchAll(
+        /(?:^ {4}|^|`)(?:npx )?greenroom ((?:worker|send|queues|list|show|remove|promote|dead)\b[^`\n]*)/gm,
+      ),
     ].map(([, line]) => [page, line!] as const),
   )
   t.ok(lines.length > 20)

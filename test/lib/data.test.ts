@@ -33,7 +33,7 @@ t.test('what JSON keeps passes', async t => {
     ['the same object twice', [shared, [shared]]],
     ['the deepest nesting', nested(DEEPEST)],
   ] as const)
-    t.doesNotThrow(() => checkData(value, 'args'), what)
+    t.doesNotThrow(() => checkData(value, 'args', 'resize'), what)
 })
 
 t.test('what JSON would lose or change is refused with its path, its kind and the fix', async t => {
@@ -79,9 +79,9 @@ t.test('what JSON would lose or change is refused with its path, its kind and th
     [nested(DEEPEST + 1), `args${'[0]'.repeat(DEEPEST)}`, /nested more than 64 deep/, /flat/],
     [[cycle], /^args\[0\](\.self\.cycle)+/, /contains itself/, /flat/],
   ] as const) {
-    const told = typeof path === 'string' ? `${path} is ${typeof what === 'string' ? what : ''}` : ''
+    const told = typeof path === 'string' ? `${path} for resize is ${typeof what === 'string' ? what : ''}` : ''
     t.throws(
-      () => checkData(value, 'args'),
+      () => checkData(value, 'args', 'resize'),
       {
         code: 'NOT_DATA',
         details: { path },
@@ -100,5 +100,5 @@ t.test("a getter that throws is the sender's own error", async t => {
       throw new RangeError('mine')
     },
   })
-  t.throws(() => checkData([value], 'args'), { name: 'RangeError', message: 'mine' })
+  t.throws(() => checkData([value], 'args', 'resize'), { name: 'RangeError', message: 'mine' })
 })

@@ -1,5 +1,14 @@
 import t from 'tap'
-import { decodeFailure, encodeFailure, failureOf, giveUp, isGiveUp, retryAfter, retryAfterOf } from '../../lib/failure.ts'
+import {
+  asksForRetry,
+  decodeFailure,
+  encodeFailure,
+  failureOf,
+  giveUp,
+  isGiveUp,
+  retryAfter,
+  retryAfterOf,
+} from '../../lib/failure.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import { hostileThrows } from '../helpers/hostile.ts'
 
@@ -47,21 +56,34 @@ t.test('retryAfter and giveUp are known by their brand, also from another copy o
   )) as typeof import('../../lib/failure.ts')
   t.not(copy.giveUp, giveUp, 'it is a copy')
   for (const make of [{ retryAfter, giveUp }, copy]) {
-    t.equal(retryAfterOf(make.retryAfter('5m')), 300_000)
+    t.equal(retryAfterOf(make.retryAfter('5m'), 0), 300_000)
     t.equal(isGiveUp(make.giveUp('no such user')), true)
     t.equal(make.giveUp('no such user').message, 'no such user')
   }
   t.equal(isGiveUp(new Error('gave up')), false)
-  t.equal(retryAfterOf(new Error('asked to be tried again after 5 ms')), undefined)
+  t.equal(retryAfterOf(new Error('asked to be tried again after 5 ms'), 0), undefined)
   for (const [what, value] of hostileThrows) {
-    t.equal(retryAfterOf(value), undefined, what)
+    t.equal(retryAfterOf(value, 0), undefined, what)
     t.equal(isGiveUp(value), false, what)
   }
 })
 
-t.test('retryAfter takes a duration', async t => {
-  for (const wrong of [-1, NaN, 'soon', undefined] as never[]) t.throws(() => retryAfter(wrong), { code: 'DURATION_INVALID' })
-  t.equal(retryAfterOf(retryAfter(0)), 0)
+t.test('retryAfter takes a duration or a time', async t => {
+  for (const wrong of [-1, NaN, 'soon', undefined, new Date(NaN)] as never[])
+    t.throws(() => retryAfter(wrong), { code: 'DURATION_INVALID' })
+  t.equal(retryAfterOf(retryAfter(0), 0), 0)
+  const at = retryAfter(new Date('Wed, 21 Oct 2026 07:28:00 GMT')),
+    time = Date.UTC(2026, 9, 21, 7, 28)
+  t.equal(at.message, 'asked to be tried again at 2026-10-21T07:28:00.000Z')
+  for (const [now, ms] of [
+    [time - 90_000, 90_000],
+    [time, 0],
+    [time + 1, 0],
+    [0, 365 * 86_400_000],
+  ] as const)
+    t.equal(retryAfterOf(at, now), ms)
+  t.ok(asksForRetry(at))
+  t.notOk(asksForRetry(new Error('no')))
 })
 
 t.test('an error is known by its brand, also from another copy, and nothing else is', async t => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { memoryBroker } from '../../brokers/memory/index.ts'
-import { environmentOf, fileUrl, folderOf, locateBroker } from '../../lib/locate.ts'
+import { environmentOf, fileUrl, folderOf, locateBroker, unknownBroker } from '../../lib/locate.ts'
 
 const tree = realpathSync(mkdtempSync(join(tmpdir(), 'greenroom-')))
 t.teardown(() => rmSync(tree, { recursive: true }))
@@ -103,4 +103,20 @@ t.test('a folder may be called anything: its URL names it and nothing else', asy
   const odd = folder('100%?')
   t.equal(folderOf(locateBroker('file:.greenroom?sync=none', {}, odd) as string), join(odd, '.greenroom'))
   t.match(locateBroker('file:.greenroom?sync=none', {}, odd), /\?sync=none$/)
+})
+
+t.test('a URL that nobody knows: what was probably meant', async t => {
+  for (const [url, help] of [
+    ['./queue', 'For a folder write "file:./queue". It starts with one of memory:, file:'],
+    ['/var/lib/app', 'For a folder write "file:/var/lib/app". It starts with one of memory:, file:'],
+    ['100%', 'For a folder write "file:100%25". It starts with one of memory:, file:'],
+    ['redis://:secret@db:6379', 'Redis and RabbitMQ are not in this version. It starts with one of memory:, file:'],
+    ['amqps://db', 'Redis and RabbitMQ are not in this version. It starts with one of memory:, file:'],
+    ['mongodb://db', 'It starts with one of memory:, file:'],
+    ['me:secret@db', 'It starts with one of memory:, file:'],
+  ] as const) {
+    const { code, help: said, message } = unknownBroker(url, ['memory:', 'file:'])
+    t.strictSame([code, said], ['BROKER_UNKNOWN', help], url)
+    t.notMatch(message, 'secret')
+  }
 })
