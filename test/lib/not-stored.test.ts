@@ -21,7 +21,7 @@ const odd: AnyMiddleware = {
 
 t.test('what is wrong with a message', async t => {
   const { app } = open(t, { maxBytes: 1_000, middleware: [...standard(), odd] })
-  const hello = app.actor((_: unknown) => {}, { name: 'hello' })
+  const hello = app.actor((_what: unknown) => {}, { name: 'hello' })
   const input = object({ n: number() })
   const picky = app.actor(() => {}, { name: 'picky', input })
   const slow = app.actor(() => {}, { name: 'slow', input: input.refine(async () => false) })

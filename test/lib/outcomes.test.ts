@@ -110,26 +110,6 @@ for (const [what, options, thrown, kinds, reason] of [
   })
 }
 
-t.test('retryAfter of a time is exact too, and retryWhen is not asked', async t => {
-  const { app, clock, all } = await openMoving(t)
-  const at = new Date(clock.now() + 90_000)
-  const runs: number[] = []
-  await app
-    .actor(
-      () => {
-        runs.push(clock.now())
-        if (runs.length === 1) throw retryAfter(at)
-      },
-      { name: 'fails', minBackoff: '1h', retryWhen: () => false },
-    )
-    .send()
-  await app.work()
-  await turns()
-  await pass(clock, 90_000)
-  t.equal(runs[1], at.getTime())
-  t.match(all('settled'), [{ outcome: { kind: 'retry', afterMs: 90_000 } }, { outcome: { kind: 'done' } }])
-})
-
 t.test('retryAfter is exact, whatever the back-off, and costs an attempt', async t => {
   const { app, clock, all } = await openMoving(t)
   await app

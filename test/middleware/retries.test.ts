@@ -78,6 +78,26 @@ t.test('retryWhen is told the attempt that the handler saw, and what was thrown 
   t.strictSame(told, seen)
 })
 
+t.test('retryAfter of a time is exact too, and retryWhen is not asked', async t => {
+  const { app, clock, all } = await openMoving(t)
+  const at = new Date(clock.now() + 90_000)
+  const runs: number[] = []
+  await app
+    .actor(
+      () => {
+        runs.push(clock.now())
+        if (runs.length === 1) throw retryAfter(at)
+      },
+      { name: 'fails', minBackoff: '1h', retryWhen: () => false },
+    )
+    .send()
+  await app.work()
+  await turns()
+  await pass(clock, 90_000)
+  t.equal(runs[1], at.getTime())
+  t.match(all('settled'), [{ outcome: { kind: 'retry', afterMs: 90_000 } }, { outcome: { kind: 'done' } }])
+})
+
 t.test('whatever was thrown has a reason, also beside classes that look at it oddly', async t => {
   class Odd extends Error {
     static override [Symbol.hasInstance](): boolean {
