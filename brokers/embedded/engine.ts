@@ -361,7 +361,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
     inbox.push(request)
     if (!isScheduled) turn()
   })
-  if (folder.warning !== undefined) log('warn', { path }, folder.warning)
+  for (const warning of folder.warnings) log('warn', { path }, warning)
   say({ kind: 'ready' })
   if (inbox.length > 0) schedule()
 }

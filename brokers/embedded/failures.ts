@@ -15,13 +15,18 @@ export class FolderError extends Error {
 const invalid = (path: string, what: string, help: string, cause?: unknown) =>
   new FolderError({ code: 'FOLDER_INVALID', what: `The folder ${path} ${what}`, help, stored: 'no', details: { path } }, cause)
 
-export const notWritable = (path: string, cause: unknown) =>
-  invalid(
-    path,
-    `cannot be written (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`,
-    'Let this user write there, or give `file:` another folder',
-    cause,
-  )
+export function notWritable(path: string, cause: unknown): FolderError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  if (code === 'ENOTDIR')
+    return invalid(
+      path,
+      'cannot be made (ENOTDIR): a file has its name, or that of a folder above it',
+      'Move that file away, or give `file:` another folder',
+      cause,
+    )
+  const help = 'Let this user write there, or give `file:` another folder'
+  return invalid(path, `cannot be written (${code ?? message})`, help, cause)
+}
 export const foreignFormat = (path: string, found: unknown, known: number) =>
   invalid(
     path,

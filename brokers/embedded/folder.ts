@@ -38,6 +38,7 @@ import { inside } from './standstill.ts'
 /** Given up when the disk is full, so that what waits can still be run: removing needs pages too. */
 export const BALLAST_BYTES = 4 * 1_048_576
 const FACTS = keyOf('F')
+const OTHERS_WRITE = 0o002
 
 interface Facts {
   readonly format: number
@@ -51,7 +52,7 @@ export interface Folder {
   /** When the data was last written, epoch ms. @throws when the file is gone, or another one */
   writtenAt(): number
   /** What should be told. */
-  readonly warning?: string
+  readonly warnings: readonly string[]
   /** Gives the ballast up; false when it is gone already. */
   giveWay(): boolean
   /** Takes the ballast again once there is room: true when there is. */
@@ -88,10 +89,10 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
   })
   for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600)
   const { ino } = statSync(data)
-  let warning: string | undefined
+  const warnings = openToAll(path)
   try {
     inside(gate, () => {
-      warning = admit(db)
+      warnings.push(...admit(db))
     })
   } catch (error) {
     await db.close()
@@ -102,7 +103,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
     db,
     wakeFolder,
     writtenAt,
-    ...(warning !== undefined && { warning }),
+    warnings,
     giveWay() {
       if (!existsSync(ballast)) return false
       unlinkSync(ballast)
@@ -151,7 +152,7 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
   }
 
   /** Refuses what is not ours, marks a new folder, and looks closely where an unflushed one has seen another boot. */
-  function admit(opened: Db): string | undefined {
+  function admit(opened: Db): string[] {
     const facts = read()
     if (!facts) {
       for (const _ of opened.getKeys({ start: Buffer.of(0), end: Buffer.of(0xff), limit: 1 })) throw notOurs(path)
@@ -165,9 +166,20 @@ export async function openFolder(path: string, sync: 'flush' | 'none', self: Pee
         write({ format: FORMAT, ...(unsafe !== undefined && { unsafe }) })
       })
     return survived
-      ? 'the folder was last written with sync: none, and the machine has gone down since: the last messages may be missing; what is there can be read'
-      : undefined
+      ? [
+          'the folder was last written with sync: none, and the machine has gone down since: the last messages may be missing; what is there can be read',
+        ]
+      : []
   }
+}
+
+/** A folder that was there keeps its mode. On Windows a mode says nothing. */
+function openToAll(path: string): string[] {
+  const mode = statSync(path).mode & 0o777
+  if (process.platform === 'win32' || (mode & OTHERS_WRITE) === 0) return []
+  return [
+    `every user of this machine may write to the folder (mode 0${mode.toString(8)}), and so call your actors: make it yours alone with chmod 700`,
+  ]
 }
 
 function openError(path: string, error: unknown): Error {

@@ -1,11 +1,12 @@
 /** Folders that cannot be used, or not any more: each a clear error or a recovery. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import t from 'tap'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
+import { keepLines } from '../helpers/recorder.ts'
 import { consume, envelope, folder, ids, never, play, receive } from './embedded-target.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -35,7 +36,33 @@ type Tap = typeof t
 t.test('a folder that is a file', async t => {
   const path = folder(t)
   writeFileSync(path, '')
-  await refuses(t as Tap, path, /cannot be written.*give `file:` another folder/)
+  const taken = /cannot be made \(ENOTDIR\): a file has its name.*Move that file away, or give `file:` another folder/
+  await refuses(t as Tap, path, taken)
+  await refuses(t as Tap, join(path, 'below'), taken)
+})
+
+t.test('a folder that every user may write to is told of, once, and used', async t => {
+  for (const [mode, told] of [
+    [0o777, 1],
+    [0o703, 1],
+    [0o770, 0],
+    [0o755, 0],
+    [0o700, 0],
+  ] as const) {
+    const path = folder(t)
+    mkdirSync(path)
+    chmodSync(path, mode)
+    const { log, lines } = keepLines()
+    await using broker = embeddedBroker({ path, log })
+    await using other = embeddedBroker({ path, log })
+    for (const one of [broker, other]) {
+      await one.push([envelope('a')])
+      await one.push([envelope('b')])
+    }
+    t.equal(lines.length, told, mode.toString(8))
+    if (told) t.match(lines, [{ level: 'warn', facts: { path }, text: `(mode 0${mode.toString(8)})` }])
+    t.equal(statSync(path).mode & 0o777, mode, 'it keeps its mode')
+  }
 })
 
 t.test(
