@@ -5,10 +5,11 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { nearest } from '../lib/did-you-mean.ts'
 import { shortDuration, shown } from '../lib/duration.ts'
 import { GreenroomError } from '../lib/errors.ts'
+import { circleOf } from './circle.ts'
 import type { Io } from './command.ts'
 import { EXIT } from './exit.ts'
 import { CliError, lineOf } from './failure.ts'
@@ -60,7 +61,12 @@ export async function importModules(paths: readonly string[], io: Io): Promise<v
     try {
       await import(pathToFileURL(path).href)
     } catch (error) {
-      throw refuse(`${name} could not be loaded: ${lineOf(error)}${placeOf(error)}`, helpOf(error, path, name), error)
+      const place = placeOf(error)
+      throw refuse(
+        `${name} could not be loaded: ${lineOf(error)}${place === undefined ? '' : ` (${place})`}`,
+        helpOf(error, path, place, io.cwd),
+        error,
+      )
     } finally {
       slow.cancel()
     }
@@ -86,14 +92,45 @@ const isNative = (): boolean => Boolean((process.features as { typescript?: stri
 const OWN = new URL('..', import.meta.url)
 
 /** The first place in the stack that is the user's: where to look. */
-function placeOf(error: unknown): string {
+function placeOf(error: unknown): string | undefined {
   const stack = error instanceof Error && !(error instanceof GreenroomError) ? (error.stack ?? '') : ''
   const places = [...stack.matchAll(/(?<=^|[\s(])(?:file:\/\/)?(?:\/|[A-Za-z]:\\)[^\s()]*:\d+/g)].map(([place]) => place)
-  const place = places.find(place => !/[\\/]node_modules[\\/]/.test(place) && !place.includes(OWN.pathname))
-  return place === undefined ? '' : ` (${place})`
+  return places.find(place => !/[\\/]node_modules[\\/]/.test(place) && !place.includes(OWN.pathname))
 }
 
-function helpOf(error: unknown, path: string, name: string): string {
+/** The file and the line of a place. */
+function fileOf(place: string): readonly [file: string, line: number] {
+  const [, file = place, line] = /^(.+?)(?:\?[^/]*?)?:(\d+)(?::\d+)?$/.exec(place) ?? []
+  return [file.startsWith('file:') ? fileURLToPath(file) : file, Number(line)]
+}
+
+/** What Node, and tsx, say of the syntax of ES modules in a file that they take for CommonJS. */
+const ESM_SYNTAX =
+  /^Cannot use import statement outside a module$|^Unexpected token 'export'$|^Cannot use 'import\.meta' outside a module$|^await is only valid in async functions and the top level bodies of modules$|Top-level await is currently not supported with the "cjs" output format/
+
+/** What makes a file an ES module; undefined for one that is. */
+function esmHelp(file: string, message: string, tsx: string): string | undefined {
+  const [, stem, kind, ending] = /([^\\/]+)\.([cm]?)([jt]sx?)$/.exec(file) ?? []
+  if (kind === undefined || kind === 'm') return undefined
+  const manifest = kind === 'c' ? undefined : manifestOf(dirname(file))
+  const rename = `name it ${stem}.m${ending}`
+  if (manifest === undefined) return `It is an ES module, and its name says CommonJS: ${rename}`
+  const isTypescript = ending!.startsWith('t') && message.includes('import statement') // tsx makes require() of these, and of nothing else
+  const orTsx = isTypescript ? `, or run ${tsx} and start it with NODE_OPTIONS='--import tsx'` : ''
+  return `It is an ES module in a package of CommonJS: ${rename}, or write "type": "module" in ${manifest}${orTsx}`
+}
+
+/** The package.json that says what the files of a folder are, or where there should be one. */
+function manifestOf(folder: string): string {
+  let at = folder
+  while (!existsSync(join(at, 'package.json'))) {
+    if (dirname(at) === at) return join(folder, 'package.json')
+    at = dirname(at)
+  }
+  return join(at, 'package.json')
+}
+
+function helpOf(error: unknown, path: string, place: string | undefined, cwd: string): string {
   const { code, message = '' } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; message?: string }
   const tsx = 'npm install --save-dev tsx'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(message)) {
@@ -107,13 +144,18 @@ function helpOf(error: unknown, path: string, name: string): string {
   ) {
     return `Node leaves types out and changes nothing else: run ${tsx} and start it with NODE_OPTIONS='--import tsx'`
   }
-  if (message === 'Cannot use import statement outside a module') {
-    return `Its package.json says CommonJS: write "type": "module" there${TYPESCRIPT.test(path) ? `, or run ${tsx} and start it with NODE_OPTIONS='--import tsx'` : ', or name it .mjs'}`
+  const [file, line] = place === undefined ? [path, 0] : fileOf(place)
+  const esm = ESM_SYNTAX.test(message) ? esmHelp(file, message, tsx) : undefined
+  if (esm !== undefined) return esm
+  const circle = circleOf(message, file, line)
+  if (circle) {
+    const [user, from] = [relative(cwd, file), relative(cwd, circle.from)]
+    return `${user} takes ${circle.name} from ${from}, which imports ${user} in turn: make the app in a file of its own, which imports no actors`
   }
   const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1]
   if (missing !== undefined) return `Is ${missing} installed? Run npm install`
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
     return 'Mend the import; ES modules name files with their ending'
-  if (error instanceof SyntaxError) return `Mend it: node ${name} shows the line`
+  if (error instanceof SyntaxError) return `Mend it: node ${relative(cwd, path)} shows the line`
   return 'Mend the module: the command line imports it and starts the worker by itself'
 }

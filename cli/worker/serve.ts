@@ -7,6 +7,7 @@ import type { Io, StopCause } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { usage } from '../failure.ts'
 import { plural } from '../text.ts'
+import { watchLoading } from './loading.ts'
 import { type WorkerSettings, workOptions } from './options.ts'
 import { firstLines, report } from './report.ts'
 import { stopping } from './stopping.ts'
@@ -35,8 +36,11 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     return [`${why}stopping: ${plural(running, 'handler')} running, up to ${shortDuration(settings.graceMs)}${again}`]
   }
 
-  const found = await appsToRun(await loadApps(modules, io), modules)
   const loud = io.parent === undefined || io.parent.number === 1
+  const load = async () => appsToRun(await loadApps(modules, io), modules)
+  const { result: found, stop: stopWatching } = loud
+    ? await watchLoading(modules, io, load)
+    : { result: await load(), stop: () => {} }
   const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
   try {
     if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`)
@@ -66,6 +70,7 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
   } finally {
     await Promise.all(workers.map(worker => worker.close()))
     await Promise.all(found.map(({ app }) => app.close()))
+    stopWatching()
     quiet()
     off()
   }

@@ -44,6 +44,61 @@ const rows: readonly (readonly [what: string, files: Record<string, string>, mod
     /Cannot find module.*Mend the import; ES modules name files with their ending$/,
   ],
   [
+    'imports, in a package of CommonJS',
+    { 'package.json': '{ "type": "commonjs" }', 'jobs.js': `import { greenroom } from ${index}\ngreenroom()` },
+    'jobs.js',
+    /jobs\.js could not be loaded: SyntaxError: .* \(\S+jobs\.js:1\)\. It is an ES module in a package of CommonJS: name it jobs\.mjs, or write "type": "module" in \/\S+\/package\.json$/,
+  ],
+  [
+    'exports, in a package of CommonJS',
+    { 'package.json': '{}', 'jobs.cjs': `exports.a = 1\nexport const b = 2` },
+    'jobs.cjs',
+    /SyntaxError: Unexpected token 'export' \(\S+jobs\.cjs:2\)\. It is an ES module, and its name says CommonJS: name it jobs\.mjs$/,
+  ],
+  [
+    'awaits at its top, in a folder of a package of CommonJS',
+    {
+      'package.json': '{ "type": "commonjs" }',
+      src: { 'jobs.js': `const { readFile } = require('node:fs/promises')\nawait readFile('.')` } as unknown as string,
+    },
+    'src/jobs.js',
+    /name it jobs\.mjs, or write "type": "module" in \/\S+\/package\.json$/,
+  ],
+  [
+    'uses the app of a module that imports it',
+    {
+      'app.mjs': `import './lib.mjs'\n${from}export { app }`,
+      'lib.mjs': `import './jobs.mjs'`,
+      'jobs.mjs': `import { app } from './app.mjs'\n\napp.actor(async () => {}, { name: 'resize' })`,
+    },
+    'app.mjs',
+    /app\.mjs could not be loaded: ReferenceError: .* \(file:\S+jobs\.mjs:3:1\)\. jobs\.mjs takes app from app\.mjs, which imports jobs\.mjs in turn: make the app in a file of its own, which imports no actors$/,
+  ],
+  [
+    'requires the app of a module that requires it',
+    {
+      'app.cjs': `require('./jobs.cjs')\nexports.app = undefined`,
+      'jobs.cjs': `const { app } = require('./app.cjs')\napp.actor(async () => {}, { name: 'resize' })`,
+    },
+    'app.cjs',
+    /TypeError: .* jobs\.cjs takes app from app\.cjs, which imports jobs\.cjs in turn: make the app in a file of its own/,
+  ],
+  [
+    'uses an app that another module does not have, without a circle',
+    {
+      'app.cjs': `exports.apps = 1`,
+      'jobs.cjs': `const { app } = require('./app.cjs')\napp.actor(async () => {}, { name: 'resize' })`,
+    },
+    'jobs.cjs',
+    /TypeError: .* Mend the module/,
+  ],
+  [
+    'uses its own app too early',
+    { 'jobs.mjs': `app.actor(async () => {}, { name: 'resize' })\n${from}` },
+    'jobs.mjs',
+    /ReferenceError: Cannot access 'app' before initialization .* Mend the module/,
+  ],
+  [
     'has no actor',
     { 'jobs.mjs': `export const resize = async () => {}` },
     'jobs.mjs',
@@ -122,4 +177,26 @@ t.test('an actor need not be exported; with several apps each serves its queues'
     out,
     /broker +memory: \(one\).*\n +queues +a \(10 at once\)\n +actors +first\n[^]*\n +queues +b \(10 at once\)\n +actors +second\n/,
   )
+})
+
+t.test('a module that sends while a worker loads it is warned of, once an actor, and works', async t => {
+  const cwd = t.testdir({
+    'jobs.mjs': `${from}
+      const hello = app.actor(async () => { await later.send() }, { name: 'hello' })
+      const later = app.actor(async () => {}, { name: 'later' })
+      const mail = app.actor(async () => {}, { name: 'mail' })
+      await hello.send()
+      await hello.send()
+      void mail.send()`,
+    'quiet.mjs': `import { greenroom } from ${index}
+      const app = greenroom({ broker: 'memory:', namespace: 'quiet' })
+      const hello = app.actor(async () => { await hello.send() }, { name: 'hello' })
+      hello.message()`,
+  })
+  const { code, err } = await cli(['worker', 'jobs.mjs', '--drain'], { cwd })
+  const line = (actor: string) =>
+    `greenroom: jobs.mjs sends to ${actor} while it is loaded, so each worker that starts sends again. Send from another module, which no worker loads`
+  t.strictSame(err.split('\n'), ['hello', 'mail'].map(line))
+  t.equal(code, 0)
+  t.strictSame(await cli(['worker', 'quiet.mjs', '--drain'], { cwd }).then(({ err }) => err), '')
 })

@@ -163,6 +163,13 @@ t.test('modules of every kind', async t => {
       isNative ? 4 : 0,
     ],
     [
+      'TypeScript that awaits at its top, in a package of CommonJS',
+      { 'package.json': '{"type":"commonjs"}', 'jobs.ts': `${esm}\nawait 0`, 'greeting.ts': greeting },
+      'jobs.ts',
+      ['tsx'],
+      4,
+    ],
+    [
       'TypeScript without tsx',
       { 'package.json': '{"type":"module"}', 'jobs.ts': esm, 'greeting.ts': greeting },
       'jobs.ts',
@@ -192,7 +199,7 @@ t.test('modules of every kind', async t => {
     else
       t.match(
         worker.output,
-        /^greenroom: jobs\.m?[tj]s could not be loaded: .*( Node \S+ does not read TypeScript: run npm install --save-dev tsx.*, or take Node 22\.18 or later|write "type": "module" there, or run npm install --save-dev tsx .*)\n$/m,
+        /^greenroom: jobs\.m?[tj]s could not be loaded: .*( Node \S+ does not read TypeScript: run npm install --save-dev tsx.*, or take Node 22\.18 or later|name it jobs\.mts, or write "type": "module" in \S+package\.json(, or run npm install --save-dev tsx .*)?)\n$/m,
         what,
       )
   }
