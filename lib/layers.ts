@@ -169,10 +169,9 @@ function around({ name, process, retried }: Layer, inner: Stage): Stage {
       run.frame = frame.outer
       end(run, outcome)
     }
-    const wrong = (error: GreenroomError) => {
-      const outcome = afterBug(run, error, retried)
-      if (frame.state === 'within') void below!.then(() => finish(outcome)) // the handler must not go on behind a settled message
-      else finish(outcome)
+    const wrong = async (error: GreenroomError) => {
+      if (frame.state === 'within') await below // the handler must not go on behind a settled message
+      finish(afterBug(run, error, retried))
     }
     run.frame = frame
     let answer: Promise<Outcome>
@@ -184,7 +183,7 @@ function around({ name, process, retried }: Layer, inner: Stage): Stage {
     void answer.then(
       outcome => {
         const misused = misuseOf(frame, outcome)
-        if (misused) wrong(misused)
+        if (misused) void wrong(misused)
         else finish(outcome)
       },
       (error: unknown) => wrong(bugOf(name, 'process()', error)),
