@@ -227,20 +227,19 @@ export const tooMany = ({ name }: { readonly name: string }, maxPending: number)
   })
 
 export function envelopeOf({ message, priority, due, onceMs }: Sending, body: Uint8Array): Envelope {
-  return {
-    id: message.id,
-    queue: message.queue,
-    body,
-    attempt: 0,
-    priority: BANDS[priority],
-    ...(due && { due }),
-    ...(onceMs !== undefined && { onceMs }),
-  }
+  const { id, queue } = message
+  const envelope: Envelope = { id, queue, body, attempt: 0, priority: BANDS[priority] }
+  return due === undefined && onceMs === undefined
+    ? envelope
+    : { ...envelope, ...(due && { due }), ...(onceMs !== undefined && { onceMs }) }
 }
 
+const STORED: Verdict = { stored: true },
+  DUPLICATE: Verdict = { stored: false }
+
 function verdictOf(pushed: Pushed | undefined): Verdict {
-  if (pushed === 'stored') return { stored: true }
-  if (pushed === 'duplicate') return { stored: false }
+  if (pushed === 'stored') return STORED
+  if (pushed === 'duplicate') return DUPLICATE
   return {
     failed:
       pushed ??

@@ -6,10 +6,9 @@ import type { Outcome } from './outcome.ts'
 
 /** A new kind of outcome fails to compile here. */
 export function settlementOf(token: string, outcome: Outcome, then: readonly Envelope[]): Settlement {
-  const follow = then.length > 0 ? { then } : {}
   switch (outcome.kind) {
     case 'done':
-      return { token, kind: 'done', ...follow }
+      return then.length > 0 ? { token, kind: 'done', then } : { token, kind: 'done' }
     case 'retry':
       return { token, kind: 'retry', afterMs: outcome.afterMs }
     case 'release':
@@ -20,7 +19,7 @@ export function settlementOf(token: string, outcome: Outcome, then: readonly Env
         kind: 'dead',
         reason: reasonOf(outcome.reason),
         ...(outcome.error === undefined ? {} : { error: encodeFailure(outcome.error) }),
-        ...follow,
+        ...(then.length > 0 && { then }),
       }
     case 'failed':
       return {
