@@ -1,23 +1,26 @@
 /**
- * What lmdb can do with the same transactions, in a thread of its own: the limit that `file:` is measured against. The thread is asked
- * by messages, as the broker's is; a put a message when it is sent, a removal when it is done, one flushed transaction a batch.
+ * What lmdb can do in a thread of its own that is asked by messages, as the broker's is: the limit that `file:` is measured against.
+ * One flushed transaction a batch. Two kinds:
+ *
+ *   same   the same writes as the broker's: a record and an id in, both out again, and a lease a batch
+ *   least  one record in and out, which keeps no ids, no leases and no counts
  */
 import { once } from 'node:events'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 /** @returns what stores, and what takes and removes, a batch of so many in one transaction */
-export async function bareLmdb(path) {
-  const thread = new Worker(new URL(import.meta.url), { workerData: { path } })
+export async function bareLmdb(path, kind) {
+  const thread = new Worker(new URL(import.meta.url), { workerData: { path, kind } })
   await once(thread, 'message')
-  const ask = async request => {
-    thread.postMessage(request)
+  const ask = async (what, ids) => {
+    thread.postMessage({ what, ids })
     return (await once(thread, 'message'))[0]
   }
   return {
-    put: count => ask({ kind: 'put', count }),
-    take: count => ask({ kind: 'take', count }),
+    put: ids => ask('put', ids),
+    take: ids => ask('take', ids),
     close: async () => {
-      await ask({ kind: 'close' })
+      await ask('close')
       await once(thread, 'exit')
     },
   }
@@ -25,18 +28,36 @@ export async function bareLmdb(path) {
 
 if (!isMainThread && workerData?.path) {
   const { open } = await import('lmdb')
-  const db = open({ path: workerData.path, keyEncoding: 'binary', encoding: 'binary' })
-  const body = Buffer.alloc(260, 'x')
-  const key = Buffer.alloc(8)
-  let head = 0
-  let tail = 0
+  const db = open({ path: workerData.path, keyEncoding: 'binary', encoding: 'binary', overlappingSync: false })
+  const isSame = workerData.kind === 'same'
+  const record = Buffer.alloc(260, 'x'),
+    place = Buffer.alloc(9),
+    leaseKey = Buffer.from('C')
+  let head = 0,
+    tail = 0
   const keyOf = n => {
-    key.writeDoubleBE(n)
-    return Buffer.from(key)
+    const key = Buffer.alloc(14, 'M')
+    key.writeDoubleBE(n, 6)
+    return key
+  }
+  const idKey = id => Buffer.from(`I${id}`, 'latin1')
+  const steps = {
+    put(id) {
+      if (isSame) {
+        if (db.getBinaryFast(idKey(id)) !== undefined) throw new Error('an id twice')
+        db.putSync(idKey(id), place)
+      }
+      db.putSync(keyOf(tail++), record)
+    },
+    take(id) {
+      if (head === tail || db.getBinaryFast(keyOf(head)) === undefined) throw new Error('a message is lost')
+      db.removeSync(keyOf(head++))
+      if (isSame) db.removeSync(idKey(id))
+    },
   }
   parentPort.postMessage('ready')
-  parentPort.on('message', ({ kind, count }) => {
-    if (kind === 'close') {
+  parentPort.on('message', ({ what, ids }) => {
+    if (what === 'close') {
       void db.close().then(() => {
         parentPort.postMessage('closed')
         parentPort.close()
@@ -44,14 +65,9 @@ if (!isMainThread && workerData?.path) {
       return
     }
     db.transactionSync(() => {
-      for (let i = 0; i < count; i++) {
-        if (kind === 'put') db.putSync(keyOf(tail++), body)
-        else if (head < tail) {
-          db.get(keyOf(head))
-          db.removeSync(keyOf(head++))
-        }
-      }
+      for (const id of ids) steps[what](id)
+      if (what === 'take' && isSame) db.putSync(leaseKey, Buffer.alloc(13 * ids.length))
     })
-    parentPort.postMessage(count)
+    parentPort.postMessage(ids.length)
   })
 }

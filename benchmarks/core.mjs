@@ -2,35 +2,20 @@
  * The core beside the sum of what it cannot avoid: an id, JSON out and in, a look at the bytes, five layers in an
  * AsyncLocalStorage. A no-op actor with two arguments, about 200 bytes, `standard()` middleware, on `memory:`.
  *
- *   npm run bench -- core [--json]
+ *   npm run bench -- core [--json] [--quick]
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import { greenroom, standard } from 'greenroom'
-import { inFlight, measure } from './harness.mjs'
+import { many, measure } from './harness.mjs'
+import { scenarios, URL_ARGUMENT } from './scenarios.mjs'
 
-const N = 100_000
-const URL_ARGUMENT = 'https://example.com/photos/2026/11/24/some-picture-of-a-cat.jpg'
-
-const app = greenroom({
-  broker: 'memory:',
-  middleware: standard(),
-  log: { debug() {}, info() {}, warn() {}, error: console.error },
-})
-let settled = 0
-let allSettled = () => {}
-const noop = app.actor(
-  async (_url, _width) => {
-    if (++settled === N) allSettled()
-  },
-  { name: 'noop' },
-)
+const N = many(100_000)
 
 const storage = new AsyncLocalStorage()
 const handler = async (_url, _width) => {}
-const layers = [1, 2, 3, 4].reduceRight(
+const layers = [1, 2, 3, 4, 5].reduceRight(
   inner => async message => inner(message),
-  message => storage.run(message, handler, ...message.args),
+  message => handler(...message.args),
 )
 
 /** Brackets outside strings, over the bytes: what keeps 200,000 nested arrays from JSON.parse. */
@@ -44,49 +29,72 @@ function depthScan(body) {
       if (++depth > 64) throw new Error('too deep')
     } else if ((byte | 0x20) === 0x7d) depth--
   }
+  return depth
 }
 
-/** One after the other, in one loop: the least that a message can cost. */
-async function parts() {
-  let done = 0
-  for (let i = 0; i < N; i++) {
-    const message = {
-      queue_name: 'default',
-      actor_name: 'noop',
-      args: [URL_ARGUMENT, i],
-      kwargs: {},
-      options: {},
-      message_id: randomUUID(),
-      message_timestamp: Date.now(),
+const messageOf = (id, i) => ({
+  queue_name: 'default',
+  actor_name: 'noop',
+  args: [URL_ARGUMENT, i],
+  kwargs: {},
+  options: {},
+  message_id: id,
+  message_timestamp: Date.now(),
+})
+/** A message of its own for each time: the same one again is in every cache. */
+const messages = Array.from({ length: N }, (_, i) => messageOf(randomUUID(), i))
+const texts = messages.map(message => JSON.stringify(message))
+const bodies = texts.map(text => Buffer.from(text))
+
+/** Each part alone, so many times; what it makes is looked at, so that nothing is left out. */
+const part = (name, each) => ({
+  name,
+  n: N,
+  async run() {
+    let done = 0
+    for (let i = 0; i < N; i++) {
+      const made = each(i)
+      if ((made instanceof Promise ? await made : made) !== null) done++
     }
-    const body = Buffer.from(JSON.stringify(message))
-    depthScan(body)
-    await layers(JSON.parse(body.toString()))
-    done++
-  }
-  return done
-}
-
-let worker
-const medians = await measure('the core', [
-  { name: 'the parts alone', n: N, run: parts },
+    return done
+  },
+})
+const parts = [
+  part('randomUUID', i => randomUUID().charCodeAt(i & 7)),
+  part('JSON.stringify', i => JSON.stringify(messages[i])),
+  part('JSON.parse', i => JSON.parse(texts[i])),
+  part('depth scan', i => depthScan(bodies[i])),
   {
-    name: 'memory: from send to settled',
+    name: 'five layers in an AsyncLocalStorage',
     n: N,
-    async before() {
-      settled = 0
-      worker = await app.work({ concurrency: 100 })
-    },
     async run() {
-      const all = new Promise(resolve => (allSettled = resolve))
-      await inFlight(N, 1_000, i => noop.send(URL_ARGUMENT, i))
-      await all
-      await worker.close()
-      return settled
+      for (let i = 0; i < N; i++) await storage.run(messages[i], layers, messages[i])
+      return N
     },
   },
-])
-await app.close()
-console.log(
-  `\nmemory: is ${(medians.get('memory: from send to settled') / medians.get('the parts alone')).toFixed(2)} times the sum of its parts (at most 2)`,
-)
+]
+const together = {
+  name: 'all of these in one loop, by bytes',
+  n: N,
+  async run() {
+    for (let i = 0; i < N; i++) {
+      const body = Buffer.from(JSON.stringify(messageOf(randomUUID(), i)))
+      depthScan(body)
+      const message = JSON.parse(body.toString())
+      await storage.run(message, layers, message)
+    }
+    return N
+  },
+}
+
+const memory = scenarios('memory', 'memory:')
+const through = memory.through(N, 1_000),
+  backlog = { ...memory.through(N, N), name: 'memory: from send to settled, all at once' }
+const medians = await measure('the core', [...parts, together, through, backlog])
+await memory.app.close()
+const sum = parts.reduce((total, { name }) => total + medians.get(name), 0)
+const times = (scenario, limit) => (medians.get(scenario.name) / limit).toFixed(2)
+console.log(`
+the sum of the parts is ${sum.toFixed(2)} µs
+memory:, 1,000 at once, is ${times(through, sum)} times that, and ${times(through, medians.get(together.name))} times the same parts in one loop
+with a backlog of ${N.toLocaleString('en')}: ${times(backlog, sum)} times, and ${times(backlog, medians.get(together.name))} times`)

@@ -2,11 +2,17 @@
  * One harness for all benchmarks: scenarios take turns, round after round, so that a machine whose speed drifts treats them
  * alike; the first rounds warm up and are not counted; a scenario that does not account for every message has no figure.
  * What counts is the ratio between scenarios of one run; absolute figures are this machine's, today.
+ *
+ * `--json` prints a line of JSON a scenario as well. `--quick` runs a hundredth once: to see that a benchmark works.
  */
 import { availableParallelism } from 'node:os'
 
-const ROUNDS = 5
-const WARM_UP = 2
+const isQuick = process.argv.includes('--quick')
+const ROUNDS = isQuick ? 1 : 5
+const WARM_UP = isQuick ? 0 : 2
+
+/** So many, or a hundredth of it for `--quick`. */
+export const many = n => (isQuick ? Math.max(10, Math.round(n / 100)) : n)
 
 /**
  * @typedef {object} Scenario
@@ -18,9 +24,9 @@ const WARM_UP = 2
  */
 
 /** Runs the scenarios in turn. @param {readonly Scenario[]} scenarios @returns medians by name, µs a message */
-export async function measure(title, scenarios, { rounds = ROUNDS, warmUp = WARM_UP } = {}) {
+export async function measure(title, scenarios) {
   const times = new Map(scenarios.map(({ name }) => [name, []]))
-  for (let round = -warmUp; round < rounds; round++) {
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
     for (const { name, n, run, before, after } of scenarios) {
       await before?.()
       const start = performance.now()
@@ -31,29 +37,36 @@ export async function measure(title, scenarios, { rounds = ROUNDS, warmUp = WARM
       if (round >= 0) times.get(name).push((ms * 1_000) / n)
     }
   }
-  const rows = scenarios.map(({ name, n }) => {
-    const sorted = times.get(name).toSorted((a, b) => a - b)
-    return { name, n, median: sorted[sorted.length >> 1], low: sorted[0], high: sorted.at(-1) }
-  })
+  const rows = scenarios.map(({ name, n }) => ({ name, n, ...spread(times.get(name)) }))
   print(title, rows)
   return new Map(rows.map(row => [row.name, row.median]))
 }
 
+export function spread(found) {
+  const sorted = found.toSorted((a, b) => a - b)
+  return { median: sorted[sorted.length >> 1], low: sorted[0], high: sorted.at(-1) }
+}
+
 function print(title, rows) {
   const width = Math.max(...rows.map(({ name }) => name.length))
-  console.log(`\n${title}   node ${process.version}, ${availableParallelism()} cores, ${ROUNDS} rounds`)
+  heading(title)
   console.log(`${''.padEnd(width)}    µs a message   (lowest .. highest)      a second`)
   for (const { name, median, low, high } of rows) {
     const range = `(${low.toFixed(2)} .. ${high.toFixed(2)})`
-    console.log(
-      `${name.padEnd(width)}  ${median.toFixed(2).padStart(12)}   ${range.padEnd(22)}  ${Math.round(1e6 / median)
-        .toLocaleString('en')
-        .padStart(10)}`,
-    )
+    const perSecond = Math.round(1e6 / median).toLocaleString('en')
+    console.log(`${name.padEnd(width)}  ${median.toFixed(2).padStart(12)}   ${range.padEnd(22)}  ${perSecond.padStart(10)}`)
   }
-  if (process.argv.includes('--json'))
-    for (const row of rows)
-      console.log(JSON.stringify({ bench: title, ...row, node: process.version, cores: availableParallelism() }))
+  for (const row of rows) json(title, row)
+}
+
+export function heading(title) {
+  console.log(`\n${title}   node ${process.version}, ${availableParallelism()} cores, ${ROUNDS} rounds`)
+}
+
+/** A line of JSON, for `--json`. */
+export function json(title, row) {
+  if (!process.argv.includes('--json')) return
+  console.log(JSON.stringify({ bench: title, ...row, node: process.version, cores: availableParallelism() }))
 }
 
 /** Calls `send` n times, so many at once. */
