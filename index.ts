@@ -3,7 +3,7 @@ import { type App, createApp, type Platform } from './lib/app.ts'
 import type { Broker, BrokerServices } from './lib/broker.ts'
 import type { Config } from './lib/config.ts'
 import { unknownBroker } from './lib/locate.ts'
-import type { AnyMiddleware, FeaturesOf, SpecsOf } from './lib/middleware.ts'
+import type { Entry, FeaturesOf, SpecsOf } from './lib/middleware.ts'
 import { shared } from './lib/registry.ts'
 import { standard, type Standard } from './middleware/index.ts'
 import { logging } from './middleware/logging.ts'
@@ -74,7 +74,7 @@ export type { WorkOptions } from './lib/work-options.ts'
 export type { Worker } from './lib/worker.ts'
 export { ageLimit, type AgeLimitSpecs } from './middleware/age-limit.ts'
 export { callbacks, type CallbackSpecs, type OnFailure, type OnSuccess } from './middleware/callbacks.ts'
-export { standard, type Standard, type StandardDefaults } from './middleware/index.ts'
+export { standard, type Standard, type StandardDefaults, type StandardSpecs } from './middleware/index.ts'
 export { logging, type LoggingOptions } from './middleware/logging.ts'
 export {
   type ErrorClass,
@@ -115,9 +115,7 @@ const platform: Platform = { connect, standard, hints }
  * @example
  * export const app = greenroom({ broker: { development: 'file:.greenroom', test: 'memory:', production: process.env.BROKER_URL } })
  */
-export function greenroom<const M extends readonly AnyMiddleware[] = Standard>(
-  config: Config<M> = {},
-): App<SpecsOf<M>, FeaturesOf<M>> {
+export function greenroom<const M extends readonly Entry[] = Standard>(config: Config<M> = {}): App<SpecsOf<M>, FeaturesOf<M>> {
   return createApp(config, platform)
 }
 

@@ -5,15 +5,23 @@ import type { Gained } from './features.ts'
 import type { Message, Priority } from './message.ts'
 import type { Option } from './options.ts'
 
-/** `never[]`: an unannotated parameter is an error instead of a silent any. */
+/** `never[]`: every function, whatever it takes. */
 export type AnyFn = (...args: never[]) => unknown
+/**
+ * Any function, and no hint at what its parameters are: of two signatures that differ the compiler takes neither for a context, so that
+ * a parameter without a type is an error (TS7006), and one with a default has the type of its default.
+ */
+export interface Handler {
+  (...args: never[]): unknown
+  <_>(...args: never[]): unknown
+}
 
 /**
  * The arguments and the result of a handler, for its options. Before TypeScript 6 a handler written `async function f() {}` is looked at
  * only after the options, which are then checked once against the bound of `F`: everything must pass that check.
  */
-export type ArgsOf<F extends AnyFn> = AnyFn extends F ? any[] : Parameters<F>
-export type ReturnOf<F extends AnyFn> = AnyFn extends F ? any : Awaited<ReturnType<F>>
+export type ArgsOf<F extends AnyFn> = Handler extends F ? any[] : Parameters<F>
+export type ReturnOf<F extends AnyFn> = Handler extends F ? any : Awaited<ReturnType<F>>
 
 /** What one actor is, for option types that depend on it. */
 export interface Shape {
@@ -51,6 +59,14 @@ export interface BaseActor {
 export type ActorOptions<S, A extends readonly unknown[] = any, R = any> = BaseActor & {
   [K in keyof S]?: S[K] extends Option<infer In, any, any> ? For<In, A, R> | undefined : never
 }
+/** The options of `actor()`, of which the name, the queue and the schema go into the actor's type. An alias of its own keeps error messages short. */
+export type DefineOptions<S, A extends readonly unknown[], R, Q, N, I> = ActorOptions<S, A, R> & {
+  readonly name?: N | undefined
+  /** @default 'default' */
+  readonly queue?: Q | undefined
+  /** A Standard Schema (zod, valibot, arktype) of the one argument. */
+  readonly input?: I | undefined
+}
 export type SendOptions<S> = BaseSend & {
   [K in keyof S as S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<infer In, any, any>
     ? In | undefined
@@ -81,27 +97,39 @@ export interface Accepts<A extends readonly unknown[]> {
   readonly '~accepts'?: (...args: A) => void
 }
 
-export interface Sender<A extends readonly unknown[], R, S, P, Q extends string = string> extends Accepts<A> {
+/** What `declare()` reads of a `typeof actor`. Of no property's type: a helper that takes a `typeof resize` takes others like it. */
+export interface Known<Q extends string, N extends string> {
+  readonly '~'?: [Q, N] & never
+}
+
+export interface Sender<
+  A extends readonly unknown[],
+  R,
+  S,
+  P,
+  Q extends string = string,
+  N extends string = string,
+> extends Accepts<A> {
   /** Only in types. */
-  readonly '~queue'?: Q
+  readonly '~known'?: Known<Q, N>
   /**
    * Stores a message; resolves to its handle once it is as durable as the broker is set up.
    * @throws {GreenroomError} `NOT_DATA`, `SCHEMA_MISMATCH`, `BODY_TOO_LARGE`: nothing was stored. `BROKER_DOWN`: see `error.stored`. `APP_CLOSED`.
    */
   send(...args: A): Promise<Sent<R, P>>
   /** One batch; handles in order. @throws {GreenroomError} as `send()` when all failed alike; else `SEND_PARTIAL` with a verdict for each */
-  sendMany(batch: Iterable<A>): Promise<Sent<R, P>[]>
+  sendMany(batch: readonly A[] | Iterable<A>): Promise<Sent<R, P>[]>
   /** The plain data of a call, for `app.send()`, an outbox table or `current().after()`. No I/O. */
   message(...args: A): Message<A, R>
   /** A sender with these options, which can be kept. @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`, `DURATION_INVALID` */
-  with(options: SendOptions<S>): Sender<A, R, S, P, Q>
+  with(options: SendOptions<S>): Sender<A, R, S, P, Q, N>
   /** The handle of a message sent earlier, maybe by another process. No I/O until it is asked something. */
   sent(id: string): Sent<R, P>
 }
 
 /** A function that can also be sent. */
-export type Actor<F extends AnyFn, S = {}, P = never, Q extends string = string> = F &
-  Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P, Q>
+export type Actor<F extends AnyFn, S = {}, P = never, Q extends string = string, N extends string = string> = F &
+  Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P, Q, N>
 
 /** An actor of which only the contract is here: typed and sendable, not callable until it is implemented. */
 export interface Declared<F extends AnyFn, S, P> extends Sender<Parameters<F>, Awaited<ReturnType<F>>, S, P> {
@@ -115,7 +143,9 @@ export interface Declared<F extends AnyFn, S, P> extends Sender<Parameters<F>, A
   ): Actor<F, S, P>
 }
 
-type QueueOf<T> = T extends { readonly '~queue'?: infer Q extends string } ? Q : 'default'
+type QueueOf<T> = T extends { readonly '~known'?: Known<infer Q, any> } ? Q : 'default'
+/** The name to declare an actor by: any, or that of a `typeof actor` which says its name. */
+export type NameOf<T> = T extends { readonly '~known'?: Known<any, infer N> } ? N : string
 /** Where a declared actor's messages go: a `typeof actor` knows its queue, and another one does not compile. */
 export type Where<T> = T extends Accepts<never> & { send: unknown }
   ? QueueOf<T> extends 'default'

@@ -2,7 +2,21 @@
  * The app: one broker, one middleware chain, a set of actors. Making it does no I/O and starts nothing; it opens itself at
  * the first send or work, once, and closes once.
  */
-import type { Actor, ActorOptions, AnyFn, ArgsOf, Base, Declared, In, Out, ReturnOf, Sent, Where } from './actor-types.ts'
+import type {
+  Actor,
+  AnyFn,
+  ArgsOf,
+  Base,
+  Declared,
+  DefineOptions,
+  Handler,
+  In,
+  NameOf,
+  Out,
+  ReturnOf,
+  Sent,
+  Where,
+} from './actor-types.ts'
 import { createActor } from './actor.ts'
 import type { Broker, BrokerServices } from './broker.ts'
 import { orderChain } from './chain.ts'
@@ -19,7 +33,7 @@ import { createLifecycle } from './lifecycle.ts'
 import { openLive, type World } from './live.ts'
 import { isBroker, locateBroker } from './locate.ts'
 import type { Message } from './message.ts'
-import type { AnyMiddleware, FeaturesOf, Sending, Services, SpecsOf } from './middleware.ts'
+import type { AnyMiddleware, Entry, FeaturesOf, Sending, Services, SpecsOf } from './middleware.ts'
 import { checkId, checkName } from './names.ts'
 import { defaultsOf, optionTable } from './options.ts'
 import { rememberApp } from './registry.ts'
@@ -40,16 +54,25 @@ export interface App<S = {}, P = never> extends AsyncDisposable {
    * export const resize = app.actor(async (url: string, width: number) => { … }, { name: 'resize', queue: 'images' })
    * await resize.send('https://…', 300)
    */
-  actor<F extends AnyFn, const Q extends string = 'default', I extends StandardSchemaV1 = never, R = never>(
+  actor<
+    F extends Handler,
+    const Q extends string = 'default',
+    I extends StandardSchemaV1 = never,
+    R = never,
+    const N extends string = string,
+  >(
     handler: [I] extends [never] ? F : (input: Out<I>) => R,
-    options?: ActorOptions<
+    options?: DefineOptions<
       S,
       [I] extends [never] ? ArgsOf<F> : [input: In<I>],
-      [I] extends [never] ? ReturnOf<F> : Awaited<R>
-    > & { readonly queue?: Q; readonly input?: I },
-  ): [I] extends [never] ? Actor<F, S, P, Q> : Actor<(input: In<I>) => Promise<Awaited<R>>, S, P, Q>
+      [I] extends [never] ? ReturnOf<F> : Awaited<R>,
+      Q,
+      N,
+      I
+    >,
+  ): [I] extends [never] ? Actor<F, S, P, Q, N> : Actor<(input: In<I>) => Promise<Awaited<R>>, S, P, Q, N>
   /** A typed handle of an actor whose code is not here. `F` is a function type, or `typeof` an actor imported as a type: then the queue must match. */
-  declare<F extends AnyFn>(name: string, ...where: Where<F>): Declared<F, S, P>
+  declare<F extends AnyFn>(name: NameOf<F>, ...where: Where<F>): Declared<F, S, P>
   /** Stores plain messages in one batch. @throws {GreenroomError} `MESSAGE_INVALID`, `SEND_PARTIAL` with a verdict for each */
   send(messages: Iterable<Message>): Promise<Base[]>
   /** The handle of any message by its id. No I/O until it is asked something. */
@@ -69,12 +92,12 @@ export interface Platform {
   readonly hints: Hints
 }
 
-export function createApp<const M extends readonly AnyMiddleware[]>(
+export function createApp<const M extends readonly Entry[]>(
   config: Config<M>,
   { connect, standard, hints }: Platform,
 ): App<SpecsOf<M>, FeaturesOf<M>> {
   const { namespace, log, sendTimeoutMs, maxPending, maxBytes } = appSettings(config)
-  const chain = orderChain(config.middleware ?? standard())
+  const chain = orderChain((config.middleware as readonly AnyMiddleware[] | undefined) ?? standard())
   const table = optionTable(chain, RESERVED_OPTIONS),
     defaults = defaultsOf(table)
   const encoder = jsonEncoder({ maxBytes })

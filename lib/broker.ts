@@ -7,6 +7,8 @@
  *   take -> leased      leased -(done)-> gone    leased -(retry, release)-> ready | delayed    leased -(dead)-> dead
  *   leased -(lease lapsed)-> ready, or suspect from the third delivery on
  */
+// AsyncDisposable in every program that imports this package, whose `lib` need not name it.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from './clock.ts'
 import type { GreenroomError } from './errors.ts'
 import type { Random } from './ids.ts'

@@ -1,4 +1,5 @@
 /** What `greenroom()` is given, checked and parsed once. */
+import type { AnyFn } from './actor-types.ts'
 import { DEFAULTS } from './defaults.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { GreenroomError } from './errors.ts'
@@ -8,6 +9,15 @@ import { checkName } from './names.ts'
 import { knownOptions } from './options.ts'
 import type { Store } from './store.ts'
 
+/** `M`, where each entry is a middleware; for what is not, what to do about it, which the compiler shows. */
+type Chain<M> = {
+  readonly [K in keyof M]: M[K] extends readonly unknown[]
+    ? 'Spread this list: ...standard()'
+    : M[K] extends AnyFn
+      ? 'Call this: retries()'
+      : M[K]
+}
+
 export interface Config<M> {
   /** A URL (`file: memory: redis: amqp:`), a broker, or one by environment. @default GREENROOM_BROKER, else `file:.greenroom` outside production */
   readonly broker?: BrokerConfig | undefined
@@ -16,7 +26,7 @@ export interface Config<M> {
   /** What keeps two environments on one server apart. @default 'greenroom' */
   readonly namespace?: string | undefined
   /** The whole chain. @default standard() */
-  readonly middleware?: M | undefined
+  readonly middleware?: Chain<M> | undefined
   /** pino's interface. @default warnings and errors on standard error */
   readonly log?: Logger | undefined
   /** How long `send()` waits for a broker that is away. @default '5s' */

@@ -10,8 +10,11 @@ import { redactUrl } from './redact.ts'
 /** A URL, a broker object, or one of either by environment. */
 export type BrokerConfig = string | Broker | Readonly<Record<string, string | Broker | undefined>>
 
+/** As `process.env`; not by Node's own name, so that the package's types need none of @types/node. */
+type Env = Readonly<Record<string, string | undefined>>
+
 export const DEFAULT_BROKER = 'file:.greenroom'
-export const environmentOf = (env: NodeJS.ProcessEnv): string => env['GREENROOM_ENV'] ?? env['NODE_ENV'] ?? 'development'
+export const environmentOf = (env: Env): string => env['GREENROOM_ENV'] ?? env['NODE_ENV'] ?? 'development'
 
 export const isBroker = (value: unknown): value is Broker =>
   typeof (value as Partial<Broker> | null | undefined)?.consume === 'function'
@@ -20,7 +23,7 @@ export const isBroker = (value: unknown): value is Broker =>
  * The URL or broker that applies. A relative `file:` becomes absolute.
  * @throws {GreenroomError} `BROKER_NOT_SET` in production, or when the environment has no row
  */
-export function locateBroker(config: BrokerConfig | undefined, env: NodeJS.ProcessEnv, here: string): string | Broker {
+export function locateBroker(config: BrokerConfig | undefined, env: Env, here: string): string | Broker {
   const environment = environmentOf(env)
   const chosen =
     config === undefined

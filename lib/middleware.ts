@@ -105,6 +105,8 @@ export interface Middleware<S extends OptionSpecs = {}, P extends Feature = neve
 
 // `any`: a chain holds middleware of all types; each sees its own.
 export type AnyMiddleware = Middleware<any, any>
+/** What a chain is inferred from. A list in it is refused by `Config`, which says to spread it. */
+export type Entry = AnyMiddleware | readonly AnyMiddleware[]
 export type AnyContext = Context<any>
 export type AnySending = Sending<any>
 
@@ -128,13 +130,12 @@ export function defineMiddleware<const S extends OptionSpecs = {}, const P exten
 }
 
 type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never
-type Flat<T> = { [K in keyof T]: T[K] }
-/** The options of a whole chain as one flat object type. */
-export type SpecsOf<M extends readonly AnyMiddleware[]> = Flat<
-  UnionToIntersection<M[number] extends infer X ? (X extends Middleware<infer S, any> ? S : never) : never>
->
+/** The options of a whole chain: the specs of each middleware by name, which is what editors and emitted types show. */
+export type SpecsOf<M extends readonly Entry[]> = [M[number]] extends [never]
+  ? {}
+  : UnionToIntersection<M[number] extends infer X ? (X extends Middleware<infer S, any> ? S : never) : never>
 /** What handles gain from a whole chain. */
-export type FeaturesOf<M extends readonly AnyMiddleware[]> = M[number] extends infer X
+export type FeaturesOf<M extends readonly Entry[]> = M[number] extends infer X
   ? X extends Middleware<any, infer P>
     ? P
     : never

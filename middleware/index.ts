@@ -1,6 +1,6 @@
 /** The middleware that come with Greenroom, and the chain that most apps want. */
 import type { Duration } from '../lib/duration.ts'
-import type { Middleware } from '../lib/middleware.ts'
+import type { AnyMiddleware, Middleware } from '../lib/middleware.ts'
 import { knownOptions } from '../lib/options.ts'
 import { ageLimit, type AgeLimitSpecs } from './age-limit.ts'
 import { callbacks, type CallbackSpecs } from './callbacks.ts'
@@ -24,13 +24,11 @@ export interface StandardDefaults {
   readonly notifyShutdown?: boolean | undefined
 }
 
-export type Standard = readonly [
-  Middleware<CallbackSpecs>,
-  Middleware<RetriesSpecs>,
-  Middleware<AgeLimitSpecs>,
-  Middleware<ShutdownSpecs>,
-  Middleware<TimeLimitSpecs>,
-]
+type AllSpecs = CallbackSpecs & RetriesSpecs & AgeLimitSpecs & ShutdownSpecs & TimeLimitSpecs
+/** The options of `standard()`. Written out, so that editors and error messages show this name and not five. */
+export type StandardSpecs = { [K in keyof AllSpecs]: AllSpecs[K] }
+/** Each is typed by the options of all of them: together they declare these. */
+export type Standard = readonly Middleware<StandardSpecs>[]
 
 const KNOWN = ['maxRetries', 'minBackoff', 'maxBackoff', 'maxAge', 'timeLimit', 'notifyShutdown']
 
@@ -48,11 +46,12 @@ export function standard(defaults: StandardDefaults = {}): Standard {
     timeLimit: limit,
     notifyShutdown,
   } = knownOptions(defaults, KNOWN, 'standard()')
-  return [
+  const chain: readonly AnyMiddleware[] = [
     callbacks(),
     retries({ maxRetries, minBackoff, maxBackoff }),
     ageLimit({ maxAge }),
     shutdown({ notifyShutdown }),
     timeLimit({ timeLimit: limit }),
   ]
+  return chain as Standard
 }

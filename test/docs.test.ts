@@ -94,7 +94,7 @@ t.test('every block that is marked `run` runs, and prints what the block after i
 })
 
 t.test('no block of code escapes these tests', async t => {
-  t.strictSame([...new Set(blocks.map(({ language }) => language))].toSorted(), ['js', 'sh', 'text', 'ts', 'yaml'])
+  t.strictSame([...new Set(blocks.map(({ language }) => language))].toSorted(), ['js', 'json', 'sh', 'text', 'ts', 'yaml'])
   t.strictSame(
     [...new Set(blocks.flatMap(({ words }) => [...words]))].filter(word => !/^(?:file=.+|run|prelude|printed)$/.test(word)),
     [],

@@ -59,7 +59,7 @@ export interface Bench {
 
 export const never: AbortSignal = new AbortController().signal
 export const ids = (deliveries: readonly Delivery[]) => deliveries.map(({ envelope }) => envelope.id)
-export const bytes = (text: string) => new TextEncoder().encode(text)
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 export const done = ({ token }: Delivery): Settlement => ({ token, kind: 'done' })
 export const retry = ({ token }: Delivery, afterMs = 0): Settlement => ({ token, kind: 'retry', afterMs })
 export const release = ({ token }: Delivery, afterMs = 0): Settlement => ({ token, kind: 'release', afterMs })

@@ -23,11 +23,9 @@ function make<const M extends readonly AnyMiddleware[] = Standard>(t: Test, opti
   const { watch, all, until } = recorder()
   const { log, lines } = keepLines()
   const memory = memoryBroker({ clock, log })
-  const { broker = memory, random = () => 0.5, middleware = standard(), ...config } = options
-  const app = greenroom({ log, ...config, broker, middleware: [...middleware, watch] }) as unknown as App<
-    SpecsOf<M>,
-    FeaturesOf<M>
-  >
+  const { broker = memory, random = () => 0.5, middleware, ...config } = options
+  const chain = (middleware as readonly AnyMiddleware[] | undefined) ?? standard()
+  const app = greenroom({ log, ...config, broker, middleware: [...chain, watch] }) as unknown as App<SpecsOf<M>, FeaturesOf<M>>
   t.teardown(() => app.close().catch(() => {})) // what closing throws is for the tests of it
   const enter = () =>
     internalsOf(app).enter({

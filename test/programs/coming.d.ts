@@ -15,7 +15,7 @@ type Drop<A extends readonly unknown[], P extends readonly unknown[]> = P extend
 interface Progress { readonly done: number, readonly note?: unknown }
 
 declare module '../../dist/esm/lib/actor-types.js' {
-  interface Sender<A extends readonly unknown[], R, S, P, Q extends string = string> extends Step<Only<A>, R> {
+  interface Sender<A extends readonly unknown[], R, S, P, Q extends string = string, N extends string = string> extends Step<Only<A>, R> {
     partial<const P extends Prefix<A>>(...args: P): Step<Only<Drop<A, P>>, R>
   }
   interface Base {
