@@ -66,10 +66,10 @@ function wordFor({ state, run, pid, why }) {
 }
 
 function show(item, job) {
-  const { state, step = 0, steps = 1, id } = job
+  const { state, step, steps, id } = job
   const word = wordFor(job)
   item.dataset.state = state
-  item.querySelector('progress').value = step / steps
+  if (state === 'running') item.querySelector('progress').value = step / steps
   const status = item.querySelector('[role=status]')
   if (status.textContent !== word) status.textContent = word // so that it is read out once
   const happened = item.querySelector('ul')

@@ -8,6 +8,7 @@ import { app, done, failed, progress, render } from './contract.mjs'
 import { jobs } from './jobs.mjs'
 import { routes } from './routes.mjs'
 
+const GRACE_MS = 1_000 // for requests that are under way when it stops
 const { PORT = '3000', LIVE_FOLDER: folder = '.' } = process.env
 mkdirSync(folder, { recursive: true })
 
@@ -19,7 +20,7 @@ failed.implement(({ message }, { id }) => table.tell(id, { state: 'dead', why: m
 const worker = await app.work({ queues: { web: 1 } }) // one at a time, so that news are told in their order
 const { answer, leave } = routes({ render, jobs: table })
 const server = createServer(answer)
-server.on('error', error => stop(`${error.message}; another port: PORT=3001`))
+server.on('error', error => stop(`${error.message}. Another port: --port of start.mjs, or PORT`))
 server.listen(Number(PORT), '127.0.0.1', () => console.log(`open http://localhost:${server.address().port}`))
 
 let isStopping = false
@@ -30,8 +31,10 @@ async function stop(trouble) {
     console.error(trouble)
     process.exitCode = 1
   }
-  server.close() // takes no more requests, and lets those finish that have begun
+  const closed = new Promise(resolve => server.close(resolve)) // takes nothing new, and lets requests finish
   leave()
+  setTimeout(() => server.closeAllConnections(), GRACE_MS).unref() // browsers also open some that they do not use
+  await closed
   await worker.close()
   await app.close()
   if (process.connected) process.disconnect()
