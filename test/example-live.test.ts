@@ -299,9 +299,13 @@ t.test('the requests by themselves', async t => {
     const [response] = (await once(request, 'response')) as [NodeJS.ReadableStream]
     await once(response, 'data')
     t.equal(bell.listenerCount('watched'), 1)
-    const left = once(bell, 'removeListener')
+    const left = new Promise<void>(resolve => {
+      bell.on('removeListener', name => {
+        if (name === 'watched') resolve()
+      })
+    })
     request.destroy()
-    t.strictSame((await left)[0], 'watched')
+    await left
     t.equal(bell.listenerCount('watched'), 0)
   })
 
