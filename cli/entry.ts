@@ -7,7 +7,7 @@ import type { Message } from '../lib/message.ts'
 import { STATES } from '../lib/handle.ts'
 import { PRIORITIES } from '../lib/message.ts'
 import { errorText } from '../lib/problems.ts'
-import { facts, plural, prettyLines, relative, safe, timeText } from './text.ts'
+import { facts, jsonText, plural, prettyLines, relative, safe, timeText } from './text.ts'
 
 /** The word of `state()` for a place; and what else should be known. */
 export const placeText = (place: Place): string =>
@@ -82,7 +82,7 @@ export function entryJson(entry: Entry, encoder: Encoder): string {
         }
       : { undecodable: content.reason, bodyBase64: Buffer.from(body).toString('base64') }
   return safe(
-    JSON.stringify({
+    jsonText({
       id,
       queue,
       state: STATES[place],

@@ -8,8 +8,19 @@ const PIECE = /[^]{1,4096}/g
 /** Any text as one harmless line, of any length. Inside JSON the escapes still mean what they stood for. */
 export const safe = (text: string): string => text.replace(PIECE, oneLine)
 
+/** Plain data as JSON. What msgpack keeps and JSON does not is a text: `5n`, `NaN`, `base64:aGk=`, a date in ISO 8601, `undefined` in a list. */
+export const jsonText = (value: unknown, indent?: number): string => JSON.stringify(value, asText, indent)
+
+function asText(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  const given = this[key] // before toJSON(), which bytes have
+  if (given instanceof Uint8Array) return `base64:${Buffer.from(given).toString('base64')}`
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'number' && !Number.isFinite(value)) return `${value}`
+  return value === undefined && Array.isArray(this) ? 'undefined' : value
+}
+
 /** Plain data as readable JSON, a line each, harmless. */
-export const prettyLines = (value: unknown): string[] => JSON.stringify(value, undefined, 2).split('\n').map(safe)
+export const prettyLines = (value: unknown): string[] => jsonText(value, 2).split('\n').map(safe)
 
 /** `3m ago`, `in 5m`. */
 export const relative = (at: number, now: number): string =>

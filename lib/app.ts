@@ -24,7 +24,7 @@ import { systemClock } from './clock.ts'
 import { appSettings, type Config } from './config.ts'
 import { connection } from './connections.ts'
 import { define, type Definition, DEFAULT_QUEUE, type Hints, isElsewhere, placeText, RESERVED_OPTIONS } from './definition.ts'
-import { jsonEncoder } from './encoder.ts'
+import { createEncoder } from './encoding.ts'
 import { GreenroomError, rejectNotStored } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
 import { handleMaker } from './handle.ts'
@@ -96,11 +96,11 @@ export function createApp<const M extends readonly Entry[]>(
   config: Config<M>,
   { connect, standard, hints }: Platform,
 ): App<SpecsOf<M>, FeaturesOf<M>> {
-  const { namespace, log, sendTimeoutMs, maxPending, maxBytes } = appSettings(config)
+  const { namespace, log, sendTimeoutMs, maxPending, maxBytes, encoding } = appSettings(config)
   const chain = orderChain((config.middleware as readonly AnyMiddleware[] | undefined) ?? standard())
   const table = optionTable(chain, RESERVED_OPTIONS),
     defaults = defaultsOf(table)
-  const encoder = jsonEncoder({ maxBytes })
+  const encoder = createEncoder({ encoding, maxBytes })
   const definitions = new Map<string, Definition>(),
     duplicates = new Map<string, Set<string>>()
   const workers = new Set<Worker>()

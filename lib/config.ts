@@ -2,6 +2,7 @@
 import type { AnyFn } from './actor-types.ts'
 import { DEFAULTS } from './defaults.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
+import { type Encoding, ENCODINGS } from './encoding.ts'
 import { GreenroomError } from './errors.ts'
 import type { BrokerConfig } from './locate.ts'
 import { checkLogger, consoleLogger, guarded, type Logger } from './log.ts'
@@ -35,6 +36,8 @@ export interface Config<M> {
   readonly maxPending?: number | undefined
   /** The largest encoded message, in bytes. @default 1_048_576 */
   readonly maxBytes?: number | undefined
+  /** How messages are written. Every app reads both. `msgpack` also keeps dates, bytes and bigints. @default 'json' */
+  readonly encoding?: Encoding | undefined
 }
 
 export interface AppSettings {
@@ -43,9 +46,10 @@ export interface AppSettings {
   readonly sendTimeoutMs: number
   readonly maxPending: number
   readonly maxBytes: number
+  readonly encoding: Encoding
 }
 
-const KNOWN = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout', 'maxPending', 'maxBytes']
+const KNOWN = ['broker', 'store', 'namespace', 'middleware', 'log', 'sendTimeout', 'maxPending', 'maxBytes', 'encoding']
 
 /** @throws {GreenroomError} `OPTION_UNKNOWN`, `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID` */
 export function appSettings(config: Config<unknown>): AppSettings {
@@ -56,10 +60,18 @@ export function appSettings(config: Config<unknown>): AppSettings {
     sendTimeoutMs: durationMs(config.sendTimeout ?? DEFAULTS.sendTimeout.value, 'sendTimeout'),
     maxPending: whole(config.maxPending ?? DEFAULTS.maxPending.value, 'maxPending'),
     maxBytes: whole(config.maxBytes ?? DEFAULTS.maxBytes.value, 'maxBytes'),
+    encoding: checkEncoding(config.encoding ?? 'json'),
   }
 }
 
 function whole(value: unknown, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number
   throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: 'It is a whole number from 1' })
+}
+
+function checkEncoding(encoding: unknown): Encoding {
+  if (ENCODINGS.includes(encoding as Encoding)) return encoding as Encoding
+  throw new GreenroomError('OPTION_INVALID', `encoding cannot be ${shown(encoding)}`, {
+    help: `It is one of ${ENCODINGS.join(', ')}`,
+  })
 }

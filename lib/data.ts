@@ -8,7 +8,7 @@ import { GreenroomError } from './errors.ts'
 export const DEEPEST = 64
 
 /** Why a value cannot travel, and how to send it all the same. */
-interface Refusal {
+export interface Refusal {
   path: string
   what: string
   help: string
@@ -21,10 +21,13 @@ interface Refusal {
  */
 export function checkData(value: unknown, root: string, actor: string): void {
   const found = refusal(value, 0)
-  if (!found) return
-  const path = root + found.path
-  throw new GreenroomError('NOT_DATA', `${path} for ${actor} is ${found.what}, which JSON would lose or change`, {
-    help: found.help,
+  if (found) throw notData(found, root, actor, 'JSON')
+}
+
+export function notData({ path: inner, what, help }: Refusal, root: string, actor: string, encoding: string): GreenroomError {
+  const path = root + inner
+  return new GreenroomError('NOT_DATA', `${path} for ${actor} is ${what}, which ${encoding} would lose or change`, {
+    help,
     details: { path },
   })
 }
@@ -51,30 +54,41 @@ function refusal(value: unknown, depth: number): Refusal | undefined {
   }
 }
 
-const at = (what: string, help: string): Refusal => ({ path: '', what, help })
+export const at = (what: string, help: string): Refusal => ({ path: '', what, help })
 
 function inside(value: object, depth: number): Refusal | undefined {
-  if (depth >= DEEPEST)
-    return at(`nested more than ${DEEPEST} deep (or contains itself)`, 'Send it flat, or an id of what is stored elsewhere')
+  if (depth >= DEEPEST) return tooDeep()
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const found = refusal(value[i], depth + 1)
-      if (found) return { ...found, path: `[${i}]${found.path}` }
+      if (found) return under(i, found)
     }
     return undefined
   }
-  const prototype = Object.getPrototypeOf(value) as object | null
-  if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(value, prototype)) return instance(value)
+  if (!isPlain(value)) return instance(value)
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     return at('an object with toJSON()', 'Send what toJSON() gives')
   for (const key in value) {
     const item = (value as Record<string, unknown>)[key]
     if (item === undefined) continue // JSON leaves it out, and reading it gives undefined again
     const found = refusal(item, depth + 1)
-    if (found)
-      return { ...found, path: `${/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`}${found.path}` }
+    if (found) return under(key, found)
   }
   return undefined
+}
+
+export const tooDeep = () =>
+  at(`nested more than ${DEEPEST} deep (or contains itself)`, 'Send it flat, or an id of what is stored elsewhere')
+
+/** What was found under a key or an index. */
+export function under(key: string | number, found: Refusal): Refusal {
+  const step = typeof key === 'string' && /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+  return { ...found, path: step + found.path }
+}
+
+export function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null
+  return prototype === Object.prototype || prototype === null || isForeignPlain(value, prototype)
 }
 
 /** A plain object of another realm (a vm context: jest): its prototype is that realm's Object.prototype. */
@@ -93,7 +107,8 @@ const FIXES: Readonly<Record<string, string>> = {
   URL: 'Send url.href',
 }
 
-function instance(value: object): Refusal {
+/** What cannot travel because of its class. */
+export function instance(value: object): Refusal {
   const name = Object.prototype.toString.call(value).slice(8, -1)
   const called = name === 'Object' ? className(value) : name
   if (ArrayBuffer.isView(value) || name === 'ArrayBuffer')

@@ -14,7 +14,7 @@ export const MAX_BODY_BYTES = 1_048_576
 /** A larger body, from whoever wrote it, is not decoded, unless this app itself may send as much. */
 export const MAX_DECODED_BYTES = 4 * MAX_BODY_BYTES
 /** Arrays and objects in one body. */
-const MAX_NODES = 100_000
+export const MAX_NODES = 100_000
 
 export interface Encoder {
   /** @throws {GreenroomError} `NOT_DATA`, `BODY_TOO_LARGE` */
@@ -29,7 +29,8 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
     encode(message) {
       checkData(message.args, 'args', message.actor)
       const options = wireOptions(message)
-      const text = `{"queue_name":"${message.queue}","actor_name":"${message.actor}","args":${JSON.stringify(message.args)},"kwargs":{},"options":${options},"message_id":${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
+      if (options) checkData(options, 'options', message.actor)
+      const text = `{"queue_name":"${message.queue}","actor_name":"${message.actor}","args":${JSON.stringify(message.args)},"kwargs":{},"options":${options ? JSON.stringify(options) : '{}'},"message_id":${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
       const body = Buffer.from(text)
       if (body.length > maxBytes) throw tooLarge(message, body.length, maxBytes)
       const crowded = body.length > 2 * MAX_NODES ? hazard(body) : undefined // a smaller one cannot hold too many
@@ -45,7 +46,8 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
   }
 }
 
-function wireOptions({ options, actor }: Message): string {
+/** Options under the names that they have on the wire; undefined when there are none. */
+export function wireOptions({ options }: Message): Record<string, unknown> | undefined {
   let wire: Record<string, unknown> | undefined
   for (const name in options) {
     if (options[name] === undefined) continue
@@ -53,18 +55,16 @@ function wireOptions({ options, actor }: Message): string {
     wire ??= {}
     wire[snakeCase(name)] = options[name]
   }
-  if (wire === undefined) return '{}'
-  checkData(wire, 'options', actor)
-  return JSON.stringify(wire)
+  return wire
 }
 
-const tooLarge = (message: Message, bytes: number, maxBytes: number) =>
+export const tooLarge = (message: Message, bytes: number, maxBytes: number) =>
   new GreenroomError('BODY_TOO_LARGE', `The message for ${message.actor} has ${bytes} bytes; the limit is ${maxBytes}`, {
     help: 'Store the data elsewhere and send where it is, or raise maxBytes',
     details: { bytes, maxBytes },
   })
 
-const tooMany = ({ actor }: Message, what: string) =>
+export const tooMany = ({ actor }: Message, what: string) =>
   new GreenroomError('NOT_DATA', `The message for ${actor} has ${what}, and no worker would decode it`, {
     help: 'Send fewer, larger values, or store the data elsewhere and send where it is',
     details: { path: 'args' },
@@ -75,15 +75,15 @@ const forbidden = (name: string) =>
     help: 'It could reach a prototype; call it otherwise',
   })
 
-const undecodable = (reason: string, cause?: unknown) =>
+export const undecodable = (reason: string, cause?: unknown) =>
   new GreenroomError('BODY_UNDECODABLE', `Not a message: ${reason}`, {
     help: 'It is kept as a dead letter with its bytes; look at what else writes to this queue',
     ...(cause === undefined ? {} : { cause }),
     details: { reason },
   })
 
-/** The arguments and options of a message are one level down in its body. */
-const DEEPEST_BODY = DEEPEST + 1
+/** The arguments and options of a message are one level down in its body, in every encoding. */
+export const DEEPEST_BODY = DEEPEST + 1
 
 /**
  * What is wrong with the shape of a body; undefined when nothing is. Counts depth and nodes on the raw bytes: JSON.parse
@@ -125,7 +125,8 @@ const KEYS = new Set(['queue_name', 'actor_name', 'args', 'kwargs', 'options', '
 /** Keys that could reach a prototype. They are refused beside the fields and inside `options`; arguments keep theirs, as own properties. */
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
 
-function fields(value: unknown): Message {
+/** The seven fields of a body, each looked at. @throws {GreenroomError} `BODY_UNDECODABLE` */
+export function fields(value: unknown): Message {
   if (!isPlainRecord(value)) throw undecodable('not an object')
   for (const key in value) if (!KEYS.has(key)) throw undecodable(`unknown field ${JSON.stringify(key.slice(0, 64))}`)
   const { queue_name: queue, actor_name: actor, args, kwargs, options, message_id: id, message_timestamp: timestamp } = value

@@ -31,6 +31,7 @@ export type Code =
   | 'OPTION_CLASH'
   | 'OPTION_INVALID'
   | 'OPTION_UNKNOWN'
+  | 'DRIVER_MISSING'
   | 'DURATION_INVALID'
   | 'NAME_INVALID'
   | 'ID_INVALID'

@@ -5,6 +5,7 @@
 import type { Delivery, Envelope, Settled, Settlement } from './broker.ts'
 import { createDeadlines } from './deadlines.ts'
 import { derivedId } from './ids.ts'
+import { UNKNOWN_MAX_MS } from './defaults.ts'
 import type { Definition } from './definition.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
@@ -108,6 +109,7 @@ export function createExecutor(parts: ExecutorParts): Executor {
   }
 
   function undecodable(envelope: Envelope, token: string, error: unknown): Executed {
+    if (error instanceof GreenroomError && error.retryable) return unread(envelope, token, error)
     const reason =
       error instanceof GreenroomError && error.code === 'BODY_UNDECODABLE'
         ? `undecodable: ${String(error.details?.['reason'])}`
@@ -117,6 +119,12 @@ export function createExecutor(parts: ExecutorParts): Executor {
       told: () => events.emit('rejected', { id: envelope.id, queue: envelope.queue, reason }),
     }
   }
+
+  /** It is this worker that cannot read it: another one may. */
+  const unread = ({ id }: Envelope, token: string, error: GreenroomError): Executed => ({
+    settlement: settlementOf(token, { kind: 'release', afterMs: UNKNOWN_MAX_MS, reason: error.code }, []),
+    told: () => events.emit('trouble', { what: `the message ${id} was put back: ${error.message}`, error }),
+  })
 
   /** From what the chain made of a run to its settlement. Waits only for follow-ups that must pass the send chain. */
   function conclude(run: Run, made: Outcome): void {
