@@ -123,7 +123,10 @@ export function createExecutor(parts: ExecutorParts): Executor {
   /** It is this worker that cannot read it: another one may. */
   const unread = ({ id }: Envelope, token: string, error: GreenroomError): Executed => ({
     settlement: settlementOf(token, { kind: 'release', afterMs: UNKNOWN_MAX_MS, reason: error.code }, []),
-    told: () => events.emit('trouble', { what: `the message ${id} was put back: ${error.message}`, error }),
+    told: () => {
+      events.emit('trouble', { what: `the message ${id} was put back: ${error.message}`, error })
+      services.log.error({ err: error, id }, 'a message was put back: this worker cannot decode it')
+    },
   })
 
   /** From what the chain made of a run to its settlement. Waits only for follow-ups that must pass the send chain. */

@@ -2,6 +2,7 @@
  * Messages as msgpack: a list of the same seven fields as JSON's, in the same order, without their names. Decoding trusts nobody
  * here either: the size, then `scan()` over the bytes, and only then the decoder; then every field is looked at as in JSON.
  */
+import { isPlain } from './data.ts'
 import { type Encoder, fields, MAX_NODES, tooLarge, tooMany, undecodable, wireOptions } from './encoder.ts'
 import { checkMsgpackData } from './msgpack-data.ts'
 import { scan } from './msgpack-scan.ts'
@@ -34,10 +35,21 @@ export function msgpackEncoder({ maxBytes, maxDecodedBytes }: Sizes): Encoder {
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
       const [queue_name, actor_name, args, kwargs, options, message_id, time] = unpacked(bytes, inherits)
       const message_timestamp = typeof time === 'bigint' ? Number(time) : time // how others write a time in ms
-      return fields({ queue_name, actor_name, args, kwargs, options, message_id, message_timestamp })
+      return fields({
+        queue_name,
+        actor_name,
+        args,
+        kwargs: record(kwargs),
+        options: record(options),
+        message_id,
+        message_timestamp,
+      })
     },
   }
 }
+
+/** Bytes and dates are objects too. */
+const record = (value: unknown) => (typeof value === 'object' && value !== null && isPlain(value) ? value : null)
 
 function unpacked(bytes: Buffer, inherits: boolean): readonly unknown[] {
   const { unpack, unpackMaps } = codec()

@@ -3,6 +3,8 @@
  * entry without `new Function`, which has no native addon either, so that every platform reads and writes alike.
  */
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { GreenroomError } from './errors.ts'
 
 export interface Packr {
@@ -34,8 +36,23 @@ const OPTIONS = {
   copyBuffers: true,
 }
 
-// Synchronously, as a body is decoded; and by a path that a bundler leaves alone, as with every driver.
-const load = (): unknown => createRequire(import.meta.url)('msgpackr/index-no-eval')
+/** This file; a bundler that makes CommonJS leaves `import.meta` empty. */
+const here: string = import.meta.url ?? (typeof __filename === 'string' ? pathToFileURL(__filename).href : 'file:///')
+
+/** Synchronously, as a body is decoded. A user's bundle may lie where only Greenroom's own folder leads to msgpackr. */
+function load(): unknown {
+  const ours = (start: string | undefined) => () => createRequire(start!).resolve('greenroom/package.json')
+  let failure: unknown
+  for (const from of [() => here, ours(here), ours(process.argv[1]), ours(join(process.cwd(), 'package.json'))]) {
+    try {
+      const require = createRequire(from())
+      return require('msgpackr/index-no-eval')
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  throw failure
+}
 
 let loaded: Codec | undefined
 export const codec = (): Codec => (loaded ??= makeCodec(load))
@@ -57,7 +74,7 @@ function found(load: () => unknown): Msgpackr {
     return load() as Msgpackr
   } catch (cause) {
     throw new GreenroomError('DRIVER_MISSING', 'The package msgpackr cannot be loaded', {
-      help: 'It comes with Greenroom; where code is bundled, leave msgpackr out of the bundle and install it beside it',
+      help: 'It comes with Greenroom: run npm install greenroom where this runs, also beside a bundle',
       cause,
       retryable: true,
     })

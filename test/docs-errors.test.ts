@@ -8,6 +8,7 @@ import { number, object, string } from 'zod'
 import { engineMissing } from '../brokers/embedded/failures.ts'
 import { type MemoryBroker, memoryBroker } from '../brokers/memory/index.ts'
 import { type Broker, current, defineMiddleware, flag, greenroom, retries, type Services, standard } from '../index.ts'
+import { makeCodec } from '../lib/msgpackr.ts'
 import { testing } from '../testing.ts'
 import { blocksOf, textOf } from './docs-pages.ts'
 import { open, openMoving } from './helpers/open.ts'
@@ -136,6 +137,10 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
       await app.close()
     }
   },
+  DRIVER_MISSING: () =>
+    makeCodec(() => {
+      throw new Error("Cannot find module 'msgpackr'")
+    }),
   DURATION_INVALID: t =>
     open(t)
       .app.actor(async () => {}, { name: 'resize' })

@@ -17,6 +17,8 @@ const LAYERS: readonly (readonly [files: RegExp, may: (path: RegExpMatchArray) =
 
 /** Packages that speak to a server or a file: loaded when a broker is first used, so that nobody pays for one that he does not use. */
 const DRIVERS = ['ioredis', 'amqplib', 'lmdb', 'msgpackr']
+/** The one that is no broker's, and its only door: what it encodes is read by every app. */
+const ENCODER = { driver: 'msgpackr', file: 'lib/msgpackr.ts' }
 
 /** Files that run in a thread of their own; nothing else loads them. */
 const isThread = (file: Source) =>
@@ -52,6 +54,7 @@ t.test('reading imports', async t => {
     [`let a: typeof import('x')`, 'x', 'type'],
     [`const { a } = await import('x')`, 'x', 'dynamic'],
     [`const a = () => import('x')`, 'x', 'dynamic'],
+    [`return require('x')`, 'x', 'dynamic'],
   ] as const)
     t.strictSame(importsIn(code), [{ from, kind }], code)
 })
@@ -71,10 +74,12 @@ t.test('a layer imports what is below it only', async t => {
   }
 })
 
-t.test('a driver is imported by brokers only, and when it is first used', async t => {
+t.test('a driver is imported by brokers only, msgpackr by its one file, and when it is first used', async t => {
   for (const file of sources) {
     const drivers = file.imports.filter(({ from }) => DRIVERS.some(name => from === name || from.startsWith(`${name}/`)))
-    const wrong = drivers.filter(({ kind }) => !file.path.startsWith('brokers/') || (kind === 'static' && !isThread(file)))
+    const may = (from: string) =>
+      from.startsWith(ENCODER.driver) ? file.path === ENCODER.file : file.path.startsWith('brokers/')
+    const wrong = drivers.filter(({ from, kind }) => !may(from) || (kind === 'static' && !isThread(file)))
     t.strictSame(wrong, [], file.path)
   }
 })
@@ -132,6 +137,7 @@ function withoutComments(text: string): string {
 
 function importsIn(code: string): Import[] {
   const statement = /^\s*(?:import|export)\s+(?:(type)\s+(?=[\w{*]))?(?:[\w$*{][^'"`;=()]*?\sfrom\s*)?['"]([^'"]+)['"]/gm
+  const required = /\brequire\(\s*['"]([^'"]+)['"]\s*\)/g
   const call = /(:\s*(?:typeof\s+)?|typeof\s+)?\bimport\(\s*['"]([^'"]+)['"]\s*\)(\.[A-Z]|<)?/g
   return [
     ...[...code.matchAll(statement)].map(([, type, from]): Import => ({ from: from!, kind: type ? 'type' : 'static' })),
@@ -139,5 +145,6 @@ function importsIn(code: string): Import[] {
       from: from!,
       kind: before || after ? 'type' : 'dynamic',
     })),
+    ...[...code.matchAll(required)].map(([, from]): Import => ({ from: from!, kind: 'dynamic' })),
   ]
 }

@@ -94,6 +94,34 @@ t.test('a body that nobody can decode is shown as bytes', async t => {
   })
 })
 
+t.test('messages in msgpack are shown too, and what JSON has no word for as a text', async t => {
+  const namespace = `operator-${++apps}`
+  const app = greenroom({ broker: 'memory:', namespace, encoding: 'msgpack' })
+  t.teardown(() => app.close())
+  const ask = (...argv: readonly string[]) => cli([...argv, '--broker', 'memory:', '--namespace', namespace])
+  const keep = app.declare<(...args: unknown[]) => void>('keep')
+  await keep.with({ id: 'one' }).send(new Date(0), Buffer.from('hi'), 5n, NaN, undefined, { at: [-Infinity], none: undefined })
+  const { code, out } = await ask('show', 'one')
+  t.equal(code, 0)
+  for (const line of ['"1970-01-01T00:00:00.000Z"', '"base64:aGk="', '"5n"', '"NaN"', '"undefined"', '"-Infinity"'])
+    t.ok(out.includes(line), line)
+  t.strictSame(JSON.parse((await ask('show', 'one', '--json')).out).args, [
+    '1970-01-01T00:00:00.000Z',
+    'base64:aGk=',
+    '5n',
+    'NaN',
+    'undefined',
+    { at: ['-Infinity'] },
+  ])
+  const { broker } = await internalsOf(app).open()
+  const consumer = await broker.consume({ queues: ['default'], credit: 1, leaseMs: 30_000, onLost() {} })
+  const [taken] = await consumer.take(1, { waitMs: 0, signal: new AbortController().signal })
+  await consumer.settle([{ token: taken!.token, kind: 'dead', reason: 'too bad' }])
+  await consumer[Symbol.asyncDispose]()
+  t.match((await ask('dead', 'list')).out, /default +one +keep .*too bad/)
+  t.match(JSON.parse((await ask('dead', 'list', '--json')).out), { id: 'one', args: { 2: '5n' } })
+})
+
 t.test('what comes from a broker cannot write to the terminal', async t => {
   const { greet, ask, bury } = await world(t)
   const evil = 'a\u001b[2Jb\nqueue  forged\u202e\u2028c\u009b'

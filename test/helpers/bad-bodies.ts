@@ -1,4 +1,5 @@
 /** Bodies that cannot be read, each with the reason that its dead letter gives. */
+import { BAD_MSGPACK } from './msgpack-bodies.ts'
 import { wireBody } from './raw.ts'
 
 export const wire = JSON.parse(wireBody()) as Record<string, unknown>
@@ -11,7 +12,8 @@ export const BAD: readonly (readonly [what: string, body: string | Uint8Array, r
   ['no JSON', 'hello', /undecodable: not JSON/],
   ['half a body', wireBody().slice(0, -10), /undecodable: not JSON/],
   ['no UTF-8', Buffer.from([0xff, 0xfe, 0x00]), /undecodable: not JSON/],
-  ['msgpack', Buffer.from([0x97, 0xa4, 0x67, 0x6f, 0x6f, 0x64]), /undecodable: not JSON/],
+  ['a msgpack map', Buffer.from([0x81, 0xa1, 0x61, 0x01]), /undecodable: not JSON/],
+  ['a list of eight', Buffer.from('98c0c0c0c0c0c0c0c0', 'hex'), /undecodable: not JSON/],
   ['a list', '[]', /not an object/],
   ['no fields', '{}', /queue_name/],
   ...Object.keys(wire).flatMap(key => (key === 'kwargs' ? [] : [[`no ${key}`, without(key), new RegExp(key)] as const])),
@@ -33,4 +35,5 @@ export const BAD: readonly (readonly [what: string, body: string | Uint8Array, r
   ['maxRetries of 1e308', wireBody({ options: { max_retries: 1e308 } }), /invalid options: maxRetries cannot be 1e\+308/],
   ['a time limit that is no duration', wireBody({ options: { time_limit: 'soon' } }), /invalid options: timeLimit/],
   ['a negative age', wireBody({ options: { max_age: -1 } }), /invalid options: maxAge/],
+  ...BAD_MSGPACK,
 ]

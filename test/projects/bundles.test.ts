@@ -8,7 +8,7 @@ import { environment, project, run, shop } from '../helpers/installed.ts'
 
 const PROGRAM = `
   import { GreenroomError, current, greenroom } from 'greenroom'
-  const app = greenroom({ broker: process.argv[2] })
+  const app = greenroom({ broker: process.argv[2], encoding: process.argv[3] })
   const hello = app.actor(async name => console.log('hello,', name, current().attempt), { name: 'hello' })
   async function main() {
     await hello.send('Ada')
@@ -53,6 +53,7 @@ for (const source of ['import', 'require'])
       const file = await bundle(folder, format)
       for (const broker of ['memory:', `file:${folder}/queue`])
         t.equal((await run(folder, process.execPath, [file, broker])).stdout, 'hello, Ada 0\n', broker)
+      t.equal((await run(folder, process.execPath, [file, 'memory:', 'msgpack'])).stdout, 'hello, Ada 0\n', 'msgpack')
       t.equal(
         (await run(folder, process.execPath, [await bundle(folder, format, ['greenroom']), `file:${folder}/other`])).stdout,
         'hello, Ada 0\n',
@@ -75,6 +76,12 @@ t.test('a bundle that is carried away from the package runs on memory:, and says
     })
     t.match(stdout, /^true This is a bundle, .* Run npm install greenroom, .*\[ENGINE_MISSING\]\n$/, format)
     t.equal(status, 1)
+    const packed = spawnSync(process.execPath, [file, 'memory:', 'msgpack'], { cwd: away, env: environment(), encoding: 'utf8' })
+    t.match(
+      packed.stdout,
+      /^true The package msgpackr cannot be loaded\. .*run npm install greenroom.*\[DRIVER_MISSING\]\n$/,
+      format,
+    )
     // Where the program was started counts too: a bundle elsewhere, node_modules in the current folder.
     t.equal((await run(join(shop, 'projects'), process.execPath, [file, `file:${away}/queue`])).stdout, 'hello, Ada 0\n')
   }
