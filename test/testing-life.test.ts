@@ -1,6 +1,7 @@
 /** How a test of `greenroom/testing` begins and ends: the app comes back, and what is left of the test is told and does no harm. */
 import { mock } from 'node:test'
 import t from 'tap'
+import { systemClock } from '../lib/clock.ts'
 import { type AnyMiddleware, current, greenroom, standard } from '../index.ts'
 import { movingClock, testing } from '../testing.ts'
 import { open } from './helpers/open.ts'
@@ -172,11 +173,11 @@ t.test("a test runner's fake timers do not hold it up", async t => {
 t.test('the clock begins at the time that it is, or at the one that it is given', async t => {
   const { app } = open(t)
   const actor = app.actor(() => {}, { name: 'a1b' })
-  const nextYear = () => actor.with({ at: new Date(Date.now() + 360 * 86_400_000) })
+  const nextYear = () => actor.with({ at: new Date(systemClock.now() + 360 * 86_400_000) })
   {
-    const before = Date.now()
+    const before = systemClock.now()
     await using test = await testing(app)
-    t.ok(before <= test.clock.now() && test.clock.now() <= Date.now())
+    t.ok(before <= test.clock.now() && test.clock.now() <= systemClock.now())
     await nextYear().send()
     await test.join()
     t.ok(test.clock.now() - before >= 360 * 86_400_000)
