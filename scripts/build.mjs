@@ -79,6 +79,7 @@ async function commonjs(esm, cjs) {
     format: 'cjs',
     platform: 'node',
     target: 'node20',
+    supported: { 'dynamic-import': false }, // a lazy require: jest, and whatever else runs CommonJS in a vm, refuses import()
     sourcemap: false, // stacks point at dist/cjs, which reads like the source: maps would double the package
     logLevel: 'warning',
   }
