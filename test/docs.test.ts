@@ -28,6 +28,20 @@ const preludeNames = [...readFileSync(join(root, 'test/docs-prelude.ts'), 'utf8'
 const pathOf = ({ page, file, line, language }: Block) =>
   `${page.replace(/\.md$/, '').replace('/', '-')}/${file ?? `line-${line}.${LANGUAGES[language]}`}`
 
+/** What the examples of docs/testing.md use of runners that are not installed here; `test/runners.test.ts` runs them for real. */
+const RUNNERS = `type Test = (name: string, body: () => Promise<void>) => void
+type Hook = (body: () => PromiseLike<void>) => void
+type Expect = (value: unknown) => { toBe(other: unknown): void; toEqual(other: unknown): void }
+declare const beforeEach: Hook, afterEach: Hook, test: Test, expect: Expect
+declare module 'vitest' { export const test: Test, expect: Expect }
+`
+
+/** The app of docs/testing.md as the page tells users of jest to write it. */
+function asCommonJS(text: string): string {
+  const names = [...text.matchAll(/^export (?:const|async function) (\w+)/gm)].map(([, name]) => name)
+  return `${text.replace(/^import (.+) from (.+)$/gm, 'const $1 = require($2)').replace(/^export /gm, '')}module.exports = { ${names.join(', ')} }\n`
+}
+
 /** Each block is a module of its own. Names of the prelude are imported where they are used, on the line of the first statement, so that lines agree. */
 function moduleOf({ text, words, language }: Block): string {
   const own = (name: string) => new RegExp(`\\b(?:const|function|class|let) ${name}\\b|import [^;\\n]*\\b${name}\\b`).test(text)
@@ -44,6 +58,8 @@ t.test('every block of code compiles, strictly', async t => {
     t.notOk(existsSync(path), `${block.page}:${block.line} has a name of its own`)
     writeFileSync(path, moduleOf(block))
   }
+  writeFileSync(join(root, folder, 'runners.d.ts'), RUNNERS)
+  writeFileSync(join(root, folder, 'docs-testing/app.cjs'), asCommonJS(blocks.find(({ file }) => file === 'app.mjs')!.text))
   writeFileSync(join(root, folder, 'prelude.mts'), readFileSync(join(root, 'test/docs-prelude.ts')))
   const compilerOptions = {
     target: 'es2022',
