@@ -88,6 +88,21 @@ t.test('the CommonJS build loads by itself and exports the same names', async t 
   }
 })
 
+t.test('the CommonJS build has no import(): it requires a broker at its first use', async t => {
+  for (const path of packed.filter(name => /^dist\/cjs\/.*\.js$/.test(name)))
+    t.notMatch(readFileSync(root + path, 'utf8'), /\bimport\(/, path)
+  const script = `const { greenroom } = require('./dist/cjs/index.js')
+const loaded = Object.keys(require.cache).length
+const app = greenroom({ broker: 'memory:' })
+console.log(Object.keys(require.cache).length - loaded)
+app.actor(() => {}, { name: 'note' }).send().then(() => console.log(Object.keys(require.cache).length > loaded))`
+  const printed = execFileSync(process.execPath, ['--no-experimental-require-module', '-e', script], {
+    encoding: 'utf8',
+    cwd: root,
+  })
+  t.equal(printed, '0\ntrue\n')
+})
+
 function filesOfThePackage(): string[] {
   const shell = process.platform === 'win32' // npm is a .cmd file there
   const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
