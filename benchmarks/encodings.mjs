@@ -2,11 +2,14 @@
  * The two encodings side by side, encoder and decoder alone: a message of about 200 bytes as most are, a list of 1,000 numbers,
  * and 64 KiB of bytes, which JSON carries as base64. Prints the sizes too.
  *
- *   npm run bench -- encodings [--json]
+ *   npm run bench -- encodings [--json] [--quick]
  */
 import { randomBytes } from 'node:crypto'
-import { createEncoder } from '../dist/cjs/lib/encoding.js'
-import { measure } from './harness.mjs'
+import { register } from 'tsx/esm/api'
+import { many, measure } from './harness.mjs'
+
+register() // the encoders are inside the package: from the sources
+const { createEncoder } = await import('../lib/encoding.ts')
 
 const URL_ARGUMENT = 'https://example.com/photos/2026/11/24/some-picture-of-a-cat.jpg'
 const BYTES = randomBytes(65_536)
@@ -22,14 +25,14 @@ const message = args => ({
 
 /** What each is given: the same data, as each can carry it. */
 const CASES = [
-  ['200 bytes', 50_000, message([URL_ARGUMENT, 300]), message([URL_ARGUMENT, 300])],
+  ['200 bytes', many(50_000), message([URL_ARGUMENT, 300]), message([URL_ARGUMENT, 300])],
   [
     '1,000 numbers',
-    2_000,
+    many(2_000),
     message([Array.from({ length: 1_000 }, (_, i) => i)]),
     message([Array.from({ length: 1_000 }, (_, i) => i)]),
   ],
-  ['64 KiB of bytes', 1_000, message([BYTES.toString('base64')]), message([BYTES])],
+  ['64 KiB of bytes', many(1_000), message([BYTES.toString('base64')]), message([BYTES])],
 ]
 
 for (const [what, n, forJson, forMsgpack] of CASES) {
