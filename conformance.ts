@@ -1,6 +1,7 @@
 /**
  * greenroom/conformance: the rules that every broker and store keeps, as tables. They use node:assert and no runner, so that
  * the author of an adapter can run them with any.
+ * @module greenroom/conformance
  */
 export { brokerRules, runBrokerRules } from './brokers/conformance/brokers.ts'
 export { runStoreRules, storeRules } from './brokers/conformance/stores.ts'

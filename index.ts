@@ -1,4 +1,7 @@
-/** The front door: what users import, which broker a URL means, and the chain an app has when it names none. */
+/**
+ * The front door: what users import, which broker a URL means, and the chain an app has when it names none.
+ * @module greenroom
+ */
 import { type App, createApp, type Platform } from './lib/app.ts'
 import type { Broker, BrokerServices } from './lib/broker.ts'
 import type { Config } from './lib/config.ts'

@@ -1,6 +1,7 @@
 /**
  * `greenroom/testing`: an app on memory and a clock that stands still, whatever its broker. No server, no waiting, no runner
  * needed; when it is disposed the app is back on its own broker.
+ * @module greenroom/testing
  */
 import { memoryBroker } from './brokers/memory/index.ts'
 import type { Sender } from './lib/actor-types.ts'
@@ -23,6 +24,7 @@ import { work } from './lib/work.ts'
 
 export { type MovingClock, movingClock } from './lib/moving-clock.ts'
 
+/** How a test runs its messages, and what it puts in the place of chance and time. Each has a default. */
 export interface TestOptions {
   /**
    * When messages run. `joined`: at `join()` and `advance()`. `inline`: before `send()` resolves. `never`: not at all.
@@ -37,6 +39,7 @@ export interface TestOptions {
   readonly now?: Date | number
 }
 
+/** What `join()` runs, and for how long at most. */
 export interface JoinOptions {
   /** Only these queues. @default all that messages were sent to */
   readonly queues?: readonly string[]
@@ -44,17 +47,24 @@ export interface JoinOptions {
   readonly timeout?: Duration
 }
 
+/** How long `advance()` may take at most: `timeout`, in real time. */
 export type AdvanceOptions = Pick<JoinOptions, 'timeout'>
 
+/** A message that was given up during the test. */
 export interface DeadMessage {
+  /** As it was sent. What could not be decoded has its id and its queue, and an empty actor. */
   readonly message: Message
+  /** Why, e.g. `retries exhausted after 3 retries: no answer`. */
   readonly reason: string
+  /** Its last error; none where nothing was thrown. */
   readonly error?: Failure
 }
 
+/** An app under test, from `testing()` until it is disposed. A method that is called or still waits after that is a `LEAK`. */
 export interface TestApp extends AsyncDisposable {
   /** What was sent since the test began, oldest first: to everyone, or to one actor, typed by it. */
   sent(): readonly Message[]
+  /** What was sent to one actor since the test began, oldest first, typed by the actor. */
   sent<A extends readonly unknown[], R>(actor: Sender<A, R, any, any>): readonly Message<A, R>[]
   /** Runs everything, and moves the clock over delays and back-offs. @throws {GreenroomError} `TEST_UNBOUNDED` when there is no end to it */
   join(options?: JoinOptions): Promise<void>

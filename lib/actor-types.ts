@@ -28,6 +28,7 @@ export interface Shape {
   readonly args: unknown
   readonly result: unknown
 }
+/** The arguments of the actor that a `ForActor` is used on. */
 export type ArgsIn<T extends Shape> = T['args'] extends infer A extends readonly unknown[] ? A : never
 /** A type that may speak of the actor it is used on: `interface Key extends ForActor { readonly type: (...args: ArgsIn<this>) => string }`. */
 export interface ForActor extends Shape {
@@ -50,12 +51,17 @@ export interface BaseSend {
   /** Gives up waiting: `send()` rejects with `SEND_ABORTED`. */
   signal?: AbortSignal | undefined
 }
+/** What every actor may say, whatever the chain. */
 export interface BaseActor {
   /** What travels. Say it: bundlers rename functions. @default the function's own name */
   name?: string | undefined
   /** @default 'normal' */
   priority?: Priority | undefined
 }
+/**
+ * What `app.actor()` takes beside queue and schema: name, priority, and the options that the chain declares (`S`).
+ * @example { name: 'charge', maxRetries: 5, minBackoff: '1s', timeLimit: '30s' }
+ */
 export type ActorOptions<S, A extends readonly unknown[] = any, R = any> = BaseActor & {
   [K in keyof S]?: S[K] extends Option<infer In, any, any> ? For<In, A, R> | undefined : never
 }
@@ -67,6 +73,10 @@ export type DefineOptions<S, A extends readonly unknown[], R, Q, N, I> = ActorOp
   /** A Standard Schema (zod, valibot, arktype) of the one argument. */
   readonly input?: I | undefined
 }
+/**
+ * What `with()` takes: what every send may say, and those options of the chain (`S`) that a message may carry.
+ * @example { delay: '5m', priority: 'high', maxRetries: 3 }
+ */
 export type SendOptions<S> = BaseSend & {
   [K in keyof S as S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<infer In, any, any>
     ? In | undefined
@@ -78,6 +88,7 @@ export type State = 'waiting' | 'delayed' | 'running' | 'done' | 'dead' | 'unkno
 
 /** A message that was sent, from any process. Made without I/O. */
 export interface Base {
+  /** The message's id: made up, or that of `with({ id })`. */
   readonly id: string
   /** False when nothing new was stored: a duplicate, or skipped by the middleware named in `by`. */
   readonly stored: boolean
@@ -94,6 +105,7 @@ export type Sent<R, P> = Base & (0 extends 1 & P ? {} : Gained<R, P>)
 
 /** Anything that can be sent these arguments. */
 export interface Accepts<A extends readonly unknown[]> {
+  /** Only in types. */
   readonly '~accepts'?: (...args: A) => void
 }
 
@@ -102,6 +114,7 @@ export interface Known<Q extends string, N extends string> {
   readonly '~'?: [Q, N] & never
 }
 
+/** What can be sent: an actor, or an actor with options from `with()`. `A` are its arguments, `R` its result, `Q` its queue, `N` its name. */
 export interface Sender<
   A extends readonly unknown[],
   R,
@@ -157,4 +170,5 @@ export type Out<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<I
 
 /** The arguments and the result of an actor. */
 export type Args<T> = T extends Sender<infer A, any, any, any> ? A : never
+/** What an actor returns, without its promise. @example type Thumb = Result<typeof resize> */
 export type Result<T> = T extends Sender<any, infer R, any, any> ? R : never

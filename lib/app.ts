@@ -45,6 +45,10 @@ import { work } from './work.ts'
 import type { WorkOptions } from './work-options.ts'
 import type { Worker } from './worker.ts'
 
+/**
+ * One broker, one chain of middleware, a set of actors; made by `greenroom()`. `S` are the options that the chain declares, `P`
+ * what it adds to handles. It opens itself at the first send or `work()`, and never earlier.
+ */
 export interface App<S = {}, P = never> extends AsyncDisposable {
   /**
    * Makes a function sendable; it stays callable. One signature, so that TypeScript's own "did you mean" survives.

@@ -18,8 +18,10 @@ import type { Store } from './store.ts'
 
 /** An encoded message with what the broker needs in the clear. */
 export interface Envelope {
+  /** 1 to 200 printable ASCII characters without spaces. */
   readonly id: string
   readonly queue: string
+  /** The message as the core encoded it. No broker reads it. */
   readonly body: Uint8Array
   /** Failed attempts so far. */
   readonly attempt: number
@@ -85,6 +87,7 @@ export interface Capabilities {
   readonly durable: boolean
 }
 
+/** What a consumer takes from, and how much it may hold. */
 export interface ConsumeOptions {
   /** Served round robin. At least one. */
   readonly queues: readonly string[]
@@ -96,6 +99,7 @@ export interface ConsumeOptions {
   onLost(tokens: readonly string[]): void
 }
 
+/** How one `take()` waits, and what it may bring. */
 export interface TakeOptions {
   /** How long to wait for a first message, ms. 0: look once. */
   readonly waitMs: number
@@ -109,15 +113,19 @@ export interface TakeOptions {
 export interface Consumer extends AsyncDisposable {
   /** From 0 to `max` deliveries. One outstanding call; a `settle()` of the same tick may travel with it. Suspects first, one at most. */
   take(max: number, options: TakeOptions): Promise<readonly Delivery[]>
+  /** Each by itself: one answer a settlement, in order. A token that is not held (any more) answers 'lost' and changes nothing. */
   settle(batch: readonly Settlement[]): Promise<readonly Settled[]>
   /** What the keeper thread loads to renew this lease; absent where the adapter renews beside the event loop itself or the lease is a connection. */
   readonly keeper?: { readonly module: string; readonly data: unknown; readonly everyMs: number }
 }
 
+/** What keeps messages. What an implementation must do is stated as tests in `greenroom/conformance`; no part of Greenroom knows a broker otherwise. */
 export interface Broker extends AsyncDisposable {
   /** What it is and where, without credentials: for logs and errors. */
   readonly name: string
+  /** What it can do, as data: the core asks here, and never by name. */
   readonly capabilities: Capabilities
+  /** For people and tools, where the broker can be looked into. */
   readonly inspector?: Inspector
   /** The small shared state beside the queues, where the broker has one. */
   readonly store?: Store
@@ -125,6 +133,7 @@ export interface Broker extends AsyncDisposable {
   open(queues: readonly string[], signal?: AbortSignal): Promise<void>
   /** Resolves when stored as durably as set up, with one verdict a message, in order. One bad message never refuses the others. */
   push(batch: readonly Envelope[], options?: { readonly signal?: AbortSignal }): Promise<readonly Pushed[]>
+  /** A consumer of these queues, which are made where they are missing. Whoever asked disposes it. */
   consume(options: ConsumeOptions): Promise<Consumer>
 }
 
@@ -146,6 +155,7 @@ export interface Entry {
   readonly error?: Uint8Array
 }
 
+/** How many messages of a queue are where. Each live message is counted once. */
 export interface Counts {
   readonly ready: number
   readonly delayed: number
@@ -154,9 +164,11 @@ export interface Counts {
   readonly dead: number
   /** How long the oldest ready message has been waiting, ms; 0 when none is. */
   readonly oldestMs: number
+  /** Whether nothing is taken from it until `resume()`. */
   readonly paused: boolean
 }
 
+/** Which page of a listing. */
 export interface ListOptions {
   /** Where the page before ended. Opaque; stays valid while messages come and go. */
   readonly cursor?: string
@@ -164,17 +176,22 @@ export interface ListOptions {
   readonly limit?: number
 }
 
+/** One page of a listing. */
 export interface Page {
   readonly entries: readonly Entry[]
+  /** For the next page; absent on the last one. */
   readonly cursor?: string
 }
 
 /** For people and tools. Never needed to run messages. */
 export interface Inspector {
+  /** The names of the queues that were ever used here. */
   queues(): Promise<readonly string[]>
+  /** Of a queue that was never used: zeros. */
   counts(queue: string): Promise<Counts>
   /** In the order in which they would be taken; dead letters oldest first. */
   list(queue: string, place: Place, options?: ListOptions): Promise<Page>
+  /** A live message by its id, in one queue or in all; undefined when it is done, or never was. */
   find(id: string, queue?: string): Promise<Entry | undefined>
   /** Takes a ready, delayed, suspect or dead message away. A leased one is left alone. */
   remove(queue: string, id: string): Promise<'removed' | 'leased' | 'missing'>
@@ -194,6 +211,7 @@ export interface Inspector {
   purge(queue: string): Promise<number>
   /** Nothing is taken from a paused queue until it is resumed, by any consumer; pushes go on. Outlives restarts where messages do. */
   pause(queue: string): Promise<void>
+  /** Ends a pause, and wakes whoever waits. */
   resume(queue: string): Promise<void>
 }
 
@@ -201,8 +219,12 @@ export interface Inspector {
 export interface BrokerServices {
   /** What keeps two environments on one server apart. @default 'greenroom' */
   readonly namespace: string
+  /** Time. @default the machine's, for who makes a broker by hand */
   readonly clock: Clock
+  /** From 0 to below 1. */
   readonly random: Random
+  /** A new unique id at each call. */
   readonly newId: () => string
+  /** Where a broker warns of what no caller can be told. */
   readonly log: Logger
 }

@@ -5,14 +5,17 @@
 
 /** A timer that was started; cancelling it twice, or after it fired, does nothing. */
 export interface Timer {
+  /** It fires no more. */
   cancel(): void
 }
 
+/** How a timer is set. */
 export interface TimerOptions {
   /** Whether the timer keeps the process alive. @default true */
   readonly ref?: boolean
 }
 
+/** Time as Greenroom sees it: `systemClock` in the real world, a `movingClock()` in tests. */
 export interface Clock {
   /** Wall time, milliseconds since 1970. May jump. */
   now(): number

@@ -19,6 +19,7 @@ type Chain<M> = {
       : M[K]
 }
 
+/** What `greenroom()` takes. Everything has a default, and is checked at once: a wrong value is `OPTION_INVALID`, a wrong name `OPTION_UNKNOWN`. */
 export interface Config<M> {
   /** A URL (`file: memory: redis: amqp:`), a broker, or one by environment. @default GREENROOM_BROKER, else `file:.greenroom` outside production */
   readonly broker?: BrokerConfig | undefined

@@ -5,6 +5,7 @@ import type { Message } from './message.ts'
 import { shared } from './registry.ts'
 import type { Run } from './run.ts'
 
+/** What a handler may know of its run, and ask of it. Reading it after the run has ended is allowed. */
 export interface Current {
   /** Aborted at the time limit, on cancel, when the lease is lost and on shutdown; `reason` is a GreenroomError that says which. */
   readonly signal: AbortSignal
@@ -14,6 +15,7 @@ export interface Current {
   readonly attempt: number
   /** 1, and one more for each worker that died with this message. */
   readonly deliveries: number
+  /** As it was sent: arguments, options, timestamp. */
   readonly message: Message
   /** The app's logger with id, actor and attempt bound. */
   readonly log: Logger
@@ -69,7 +71,11 @@ function maybe(): Current | undefined {
  * @throws {GreenroomError} `NO_CONTEXT` outside a handler; `current.maybe()` is undefined there
  * @example const { signal, attempt } = current()
  */
-export const current: { (): Current; maybe(): Current | undefined } = Object.assign(
+export const current: {
+  (): Current
+  /** The run, or undefined outside a handler: for code that runs in both. */
+  maybe(): Current | undefined
+} = Object.assign(
   () => {
     const run = maybe()
     if (run) return run

@@ -37,8 +37,11 @@ export interface Definition {
 
 /** Marks a sender with the name and queue that it sends to, so that options such as `onSuccess` can take an actor. */
 export const TARGET = Symbol.for('greenroom/target')
+/** An actor as options name it: where to send, without its code. */
 export interface Target {
+  /** Its name, which is what travels. */
   readonly actor: string
+  /** Where its messages go. */
   readonly queue: string
 }
 export const targetOf = (value: unknown): Target | undefined =>

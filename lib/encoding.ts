@@ -2,6 +2,7 @@
 import { type Encoder, jsonEncoder, MAX_BODY_BYTES, MAX_DECODED_BYTES } from './encoder.ts'
 import { MSGPACK, msgpackEncoder } from './msgpack.ts'
 
+/** How messages are written: `json`, or `msgpack`, which also keeps dates, bytes and bigints. */
 export type Encoding = 'json' | 'msgpack'
 export const ENCODINGS: readonly Encoding[] = ['json', 'msgpack']
 

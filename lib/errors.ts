@@ -59,6 +59,7 @@ const BRAND = Symbol.for('greenroom/error')
 export interface ErrorDetails {
   /** What to do next, a sentence without its full stop. */
   readonly help: string
+  /** The error behind it, as of any `Error`. */
   readonly cause?: unknown
   /** True when the same call may succeed later. @default false */
   readonly retryable?: boolean
@@ -78,12 +79,19 @@ export interface ErrorDetails {
  * }
  */
 export class GreenroomError extends Error {
+  /** Always `GreenroomError`; the code tells errors apart. */
   override readonly name = 'GreenroomError'
+  /** Stable over versions; each has a section in docs/errors.md. */
   readonly code: Code
+  /** What to do next. It is also in `message`. */
   readonly help: string
+  /** True when the same call may succeed later. */
   readonly retryable: boolean
+  /** Of a `send()` that failed: whether the message may be in the broker all the same. */
   readonly stored?: 'no' | 'maybe'
+  /** More facts for programs: a path, the issues of a schema, the verdict of each message. */
   readonly details?: Readonly<Record<string, unknown>>
+  /** For brokers and middleware of one's own. @param what a sentence without its full stop */
   constructor(code: Code, what: string, { help, cause, retryable = false, stored, details }: ErrorDetails) {
     super(`${what}. ${help} [${code}]`, cause === undefined ? {} : { cause })
     Object.defineProperty(this, BRAND, { value: true })
@@ -93,6 +101,7 @@ export class GreenroomError extends Error {
     if (stored !== undefined) this.stored = stored
     if (details !== undefined) this.details = details
   }
+  /** By a brand: an error of another copy of the library in this process is one too. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     try {
       return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true

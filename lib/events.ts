@@ -8,6 +8,10 @@ import type { Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { Outcome } from './outcome.ts'
 
+/**
+ * What happens to messages, by event. A middleware's `on` is told, and so is who subscribes to `greenroom:<event>`.
+ * @example subscribe('greenroom:settled', event => console.log((event as Events['settled']).outcome.kind))
+ */
 export interface Events {
   /** A message was stored, or skipped or recognised as a duplicate. */
   sent: { readonly message: Message; readonly stored: boolean; readonly by?: string }
@@ -30,6 +34,7 @@ export interface Events {
   /** Something is wrong that no caller can be told: the broker is away, a settlement failed, a middleware threw. */
   trouble: { readonly what: string; readonly error: unknown }
 }
+/** The name of an event. */
 export type EventKind = keyof Events
 const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'stopping', 'trouble']
 

@@ -5,6 +5,7 @@
  */
 import type { Duration } from './duration.ts'
 
+/** What the feature `results` adds to handles. No middleware of this version provides it. */
 export interface ResultOf<R> {
   /** Waits for what the actor returns. Cannot hang: it has a timeout. */
   result(o?: { timeout?: Duration; signal?: AbortSignal }): Promise<R>
@@ -12,8 +13,10 @@ export interface ResultOf<R> {
 
 /** The methods that handles gain, by the feature that a middleware provides. `R` is what the actor returns. */
 export interface Features<R> {
+  /** Of a middleware that keeps what actors return. */
   results: ResultOf<R>
 }
+/** The name of a feature: a key of `Features`. */
 export type Feature = keyof Features<unknown>
 
 /** The methods of all features in `P`. */

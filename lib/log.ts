@@ -1,10 +1,15 @@
 /** The logger that users may hand in: pino's interface, facts first and sentence second, or the sentence alone. And the default, for a console. */
 import { GreenroomError, listed } from './errors.ts'
 
+/** pino's interface, facts first and sentence second, or the sentence alone. `console` has it too. A logger that throws changes nothing. */
 export interface Logger {
+  /** Each message that is sent or begins to run: with `logging()` only. */
   debug(facts: object | string, text?: string): void
+  /** What went well. */
   info(facts: object | string, text?: string): void
+  /** What is tried again, or goes on by itself. */
   warn(facts: object | string, text?: string): void
+  /** What somebody should look at: a dead letter, a hook that threw. */
   error(facts: object | string, text?: string): void
 }
 

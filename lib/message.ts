@@ -11,6 +11,11 @@ export const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low']
 /** When a message may run: so many milliseconds after the broker stored it, or at a time (epoch ms) on the broker's clock. */
 export type Due = { readonly afterMs: number } | { readonly at: number }
 
+/**
+ * One call as plain data: what `actor.message()` makes, what `current().message` gives, what `app.send()` takes. JSON keeps it, where
+ * its arguments are JSON.
+ * @example outbox.insert(JSON.stringify(receipt.message(order.id)))
+ */
 export interface Message<A extends readonly unknown[] = readonly unknown[], R = unknown> {
   /** Unique among the live messages of its queue; the same over retries. */
   readonly id: string

@@ -14,9 +14,13 @@ import type { Store } from './store.ts'
 
 /** What a middleware needs of its app, and no more; the same in a sender and in a worker. */
 export interface Services {
+  /** Time; in a test the test's. Read it here, and tests of the middleware need not wait. */
   readonly clock: Clock
+  /** From 0 to below 1. */
   readonly random: () => number
+  /** A new unique id at each call. */
   readonly newId: () => string
+  /** The app's logger. */
   readonly log: Logger
   /** Small shared state. Reading it where none is configured throws `STORE_MISSING`. */
   readonly store: Store
@@ -51,6 +55,7 @@ export type Provided<K extends Feature> = {
     : never
 }
 
+/** Why a run is asked to end. The signal's `reason` has the code `TIME_LIMIT`, `CANCELLED`, `LEASE_LOST` or `SHUTDOWN`. */
 export type AbortReason = 'time limit' | 'cancelled' | 'lease lost' | 'shutdown'
 
 /** One run of a message. */
@@ -71,10 +76,17 @@ export interface Context<S = {}> extends Services {
   abortAfter(ms: number, reason: AbortReason): void
 }
 
+/** Runs what is further in, and answers with its outcome; never rejects. */
 export type Next = () => Promise<Outcome>
 
+/**
+ * One layer around runs. Everything but `name` may be left out. `S` are the options that it declares, `P` the features that it gives
+ * to handles. `defineMiddleware()` infers both.
+ */
 export interface Middleware<S extends OptionSpecs = {}, P extends Feature = never> {
+  /** Unique in a chain. What `inside` and `outside` of others, and log lines, call it. */
   readonly name: string
+  /** What actors and messages may say to it: `count()`, `duration()`, `flag()`, `text()`, `custom()`, each also `perMessage()`. */
   readonly options?: S
   /** Methods that handles gain where it is composed, by feature; typed by `Features`. */
   readonly provides?: { readonly [K in P]: Provided<K> }
@@ -104,6 +116,7 @@ export interface Middleware<S extends OptionSpecs = {}, P extends Feature = neve
 }
 
 // `any`: a chain holds middleware of all types; each sees its own.
+/** A middleware of any options. */
 export type AnyMiddleware = Middleware<any, any>
 /** What a chain is inferred from. A list in it is refused by `Config`, which says to spread it. */
 export type Entry = AnyMiddleware | readonly AnyMiddleware[]

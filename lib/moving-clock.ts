@@ -1,6 +1,7 @@
 /** A clock that stands still until it is moved: for tests, `greenroom/testing` and the conformance suites. */
 import type { Clock, Timer } from './clock.ts'
 
+/** A clock that a test moves. It fires nothing by itself. */
 export interface MovingClock extends Clock {
   /** Moves time on by `ms` and fires the timers that fall due, in order, each at its own time. */
   advance(ms: number): void

@@ -20,7 +20,9 @@ export interface Option<In, Out = In, PerMessage extends boolean = boolean> {
   readonly '~in'?: In
 }
 // `any`: the bound must accept every In and Out; callers never see it.
+/** The options of a middleware, by name: camelCase, as users write them. */
 export type OptionSpecs = { readonly [name: string]: Option<any, any, boolean> }
+/** What a middleware reads of its options: parsed, and each with a value. */
 export type Resolved<S> = { readonly [K in keyof S]: S[K] extends Option<any, infer Out, any> ? Out : never }
 
 const invalid = (name: string, value: unknown, wanted: string) =>

@@ -28,8 +28,10 @@ export interface SlidingWindow {
   readonly limit: number
   readonly windowMs: number
 }
+/** What `acquire()` counts against. */
 export type Limit = Slots | Bucket | FixedWindow | SlidingWindow
 
+/** A value to set. It ends `ttlMs` after it was set, in ms. */
 export interface StoreEntry {
   readonly key: string
   readonly value: Uint8Array
@@ -37,6 +39,7 @@ export interface StoreEntry {
   /** Only if there is no such key. */
   readonly if?: 'absent'
 }
+/** A member that joins a set. The set ends `ttlMs` after the last one came, in ms. */
 export interface GatherEntry {
   readonly key: string
   /** Counted once, however often it comes. */
@@ -46,17 +49,22 @@ export interface GatherEntry {
   readonly size: number
   readonly ttlMs: number
 }
+/** What a set answers to a member that came. */
 export interface Gathered {
+  /** Members that are there, this one included. */
   readonly count: number
   /** True for the member whose first arrival filled the set, and for that member again each time it comes; for no other. */
   readonly closer: boolean
 }
+/** One value of a topic, and where to read on after it. */
 export interface TopicEntry {
   readonly cursor: string
   readonly value: Uint8Array
 }
 
+/** Small shared state for middleware: values, sets that close once, limits, topics. Its rules are tests in `greenroom/conformance`. */
 export interface Store extends AsyncDisposable {
+  /** The values of the keys, in order; undefined for what is not there or has ended. */
   get(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
   /** True where it was set. */
   set(entries: readonly StoreEntry[]): Promise<readonly boolean[]>

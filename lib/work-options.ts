@@ -5,6 +5,7 @@ import { GreenroomError } from './errors.ts'
 import { checkName } from './names.ts'
 import { knownOptions } from './options.ts'
 
+/** What `app.work()` takes. Everything has a default; a wrong value is `WORKER_INVALID`. */
 export interface WorkOptions {
   /** The queues to serve, or how many runs at once of each: `{ images: 2, mail: 50 }`. @default those of the actors that this process implements */
   readonly queues?: readonly string[] | Readonly<Record<string, number>> | undefined

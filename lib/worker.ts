@@ -17,6 +17,13 @@ import { createSettler } from './settler.ts'
 import { createSlots } from './slots.ts'
 import type { WorkSettings } from './work-options.ts'
 
+/**
+ * A worker in this process, made by `app.work()`. Disposing it is `close()`.
+ * @example
+ * const worker = await app.work()
+ * process.once('SIGTERM', () => void worker.close())
+ * await worker.stopped
+ */
 export interface Worker extends AsyncDisposable {
   /** Resolves when the worker has stopped, for whatever reason. Never rejects. */
   readonly stopped: Promise<void>

@@ -3,6 +3,7 @@ import { type Duration, durationMs, shortDuration } from '../lib/duration.ts'
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import { duration, knownOptions, type Option, perMessage } from '../lib/options.ts'
 
+/** The options of `ageLimit()`. `maxAge` may also be given to a message. */
 export type AgeLimitSpecs = { maxAge: Option<Duration, number, true> }
 
 /**

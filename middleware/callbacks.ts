@@ -16,6 +16,7 @@ export interface OnSuccess extends ForActor {
 /** An actor that takes the failure and the message. */
 export type OnFailure = Accepts<[failure: Failure, message: Message]>
 
+/** The options of `callbacks()`: of actors only. */
 export type CallbackSpecs = {
   onSuccess: Option<OnSuccess, Target | undefined, false>
   onFailure: Option<OnFailure, Target | undefined, false>

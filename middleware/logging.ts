@@ -7,6 +7,7 @@ import type { Message } from '../lib/message.ts'
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import { knownOptions } from '../lib/options.ts'
 
+/** Where `logging()` writes, and whether it shows arguments. */
 export interface LoggingOptions {
   /** pino, or anything with its `info(facts, text)`. */
   readonly log: Logger

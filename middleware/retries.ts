@@ -18,6 +18,7 @@ export type RetryWhen = (failure: { readonly attempt: number; readonly error: un
 /** An actor that is sent the message that was given up, and its last failure. */
 export type OnExhausted = Accepts<[message: Message, failure: Failure]>
 
+/** The options of `retries()`. The first three may also be given to a message. */
 export type RetriesSpecs = {
   maxRetries: Option<number, number, true>
   minBackoff: Option<Duration, number, true>
@@ -27,6 +28,7 @@ export type RetriesSpecs = {
   onExhausted: Option<OnExhausted, Target | undefined, false>
 }
 
+/** For actors that do not say. */
 export interface RetriesDefaults {
   /** How often to try again: 0 is never. @default 20 */
   readonly maxRetries?: number | undefined

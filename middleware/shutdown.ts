@@ -4,6 +4,7 @@ import type { Context } from '../lib/middleware.ts'
 import type { Message } from '../lib/message.ts'
 import { flag, knownOptions, type Option, perMessage } from '../lib/options.ts'
 
+/** The option of `shutdown()`. It may also be given to a message. */
 export type ShutdownSpecs = { notifyShutdown: Option<boolean, boolean, true> }
 
 /**

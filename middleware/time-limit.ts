@@ -3,6 +3,7 @@ import { type Duration, durationMs } from '../lib/duration.ts'
 import { defineMiddleware, type Middleware } from '../lib/middleware.ts'
 import { duration, knownOptions, type Option, perMessage } from '../lib/options.ts'
 
+/** The option of `timeLimit()`. It may also be given to a message. */
 export type TimeLimitSpecs = { timeLimit: Option<Duration, number, true> }
 
 /** As Dramatiq's: long enough for most, short enough that a hung handler does not hold its slot for a day. */

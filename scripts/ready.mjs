@@ -20,24 +20,28 @@ export async function ready() {
   return build(inputs)
 }
 
-/** Installs the dependencies where they do not fit the lockfile. Ends the process when that fails: nothing works without them. */
-export function install() {
-  if (isInstalled()) return
-  console.log('installing the dependencies (npm ci) ...')
+/**
+ * Installs the dependencies of the tree, or of a folder of it that has its own, where they do not fit the lockfile.
+ * Ends the process when that fails: nothing works without them.
+ */
+export function install(folder = '') {
+  const cwd = join(root, folder)
+  if (isInstalled(cwd)) return
+  console.log(`installing the dependencies${folder && ` of ${folder}`} (npm ci) ...`)
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   const shell = process.platform === 'win32' // npm is a .cmd file there
-  const { status } = spawnSync('npm', ['ci', ...flags], { cwd: root, shell, stdio: ['ignore', 'ignore', 'inherit'] })
+  const { status } = spawnSync('npm', ['ci', ...flags], { cwd, shell, stdio: ['ignore', 'ignore', 'inherit'] })
   if (status === 0) return
   console.error('npm ci failed: the lines above say why')
   process.exit(1)
 }
 
 /** Does node_modules hold what the lockfile says? A package that may be missing (of another platform) may be missing. */
-function isInstalled() {
-  const installed = readOr(join(root, 'node_modules/.package-lock.json'))
+function isInstalled(folder) {
+  const installed = readOr(join(folder, 'node_modules/.package-lock.json'))
   if (installed === undefined) return false
   const present = JSON.parse(installed).packages
-  const wanted = Object.entries(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages)
+  const wanted = Object.entries(JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages)
   return wanted.every(
     ([path, { version, optional }]) => path === '' || (path in present ? present[path].version === version : optional === true),
   )

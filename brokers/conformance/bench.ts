@@ -30,12 +30,14 @@ export interface BrokerTarget {
 export const LEASE_MS = 12_000
 export const DAY_MS = 86_400_000
 
+/** What a rule of brokers is given: the target, and short words for what rules do. */
 export interface Bench {
   readonly target: BrokerTarget
   /** The broker, opened anew for each rule. */
   readonly broker: Broker
   readonly inspector: Inspector
   readonly sizes: Required<Sizes>
+  /** From 0 to below 1; that of `RunOptions`, else the system's. */
   readonly random: () => number
   /** A name that nobody else uses. */
   name(label: string): string

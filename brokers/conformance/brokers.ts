@@ -14,6 +14,7 @@ import { soak } from './soak.ts'
 import { taking } from './taking.ts'
 import { waiting } from './waiting.ts'
 
+/** What every broker keeps, a rule each. */
 export const brokerRules: readonly Rule<Bench>[] = [
   ...taking,
   ...waiting,

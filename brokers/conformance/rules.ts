@@ -26,8 +26,10 @@ export type Need =
   | 'timed'
   | 'uniqueIds'
 
+/** A sentence, the check that throws when it does not hold, and what a target must have for it to apply. */
 export type Rule<B> = readonly [rule: string, body: (bench: B) => Promise<void>, needs?: readonly Need[]]
 
+/** What came of a rule. `excluded` is not a failure: the target says that it cannot do this. */
 export type Verdict =
   | { readonly kind: 'passed' }
   | { readonly kind: 'failed'; readonly error: unknown }
@@ -44,6 +46,7 @@ export interface Sizes {
   readonly bodyBytes?: number
 }
 
+/** How long rules may take, and where chance comes from. */
 export interface RunOptions {
   /** How long anything that should happen at once may take, ms of real time. A rule that waits longer has failed. @default 10 000 */
   readonly patienceMs?: number

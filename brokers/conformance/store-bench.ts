@@ -22,13 +22,17 @@ export interface StoreTarget {
 /** Long enough for what a rule does in between. */
 export const TTL_MS = 60_000
 
+/** What a rule of stores is given. */
 export interface StoreBench {
   readonly target: StoreTarget
   readonly store: Store
+  /** From 0 to below 1; that of `RunOptions`, else the system's. */
   readonly random: () => number
   /** A name that nobody else uses. */
   name(label: string): string
+  /** The same store once more, or one of another namespace; disposed at the end of the rule. */
   open(namespace?: string): Promise<Store>
+  /** Something that should happen at once. */
   soon<T>(promise: Promise<T>, what?: string): Promise<T>
   /** Sets, and asserts that all were set. */
   set(...entries: readonly (Pick<StoreEntry, 'key'> & Partial<StoreEntry>)[]): Promise<void>
@@ -36,6 +40,7 @@ export interface StoreBench {
   texts(...keys: readonly string[]): Promise<readonly (string | undefined)[]>
   /** One ticket asks one limit. */
   ask(key: string, ticket: string, limit: Limit): Promise<number>
+  /** Gives one ticket's slot or place back. */
   release(key: string, ticket: string): Promise<void>
   /** Appends texts to a topic. */
   append(topic: string, ...texts: readonly string[]): Promise<void>

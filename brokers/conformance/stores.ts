@@ -7,6 +7,7 @@ import { limits } from './store-limits.ts'
 import { topicRules } from './store-topics.ts'
 import { sets, values } from './store-values.ts'
 
+/** What every store keeps, a rule each. */
 export const storeRules: readonly Rule<StoreBench>[] = [...values, ...sets, ...limits, ...topicRules]
 
 /** Runs rules against a store, one after the other, and reports each verdict. */

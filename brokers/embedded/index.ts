@@ -1,6 +1,7 @@
 /**
  * The embedded broker: a durable queue, and a store, in one folder of this machine, shared by any number of its processes, with nothing to
  * install. Everything is done by one thread a process and folder (engine.ts); this file is what the core sees of it. No I/O before the first call.
+ * @module greenroom/embedded
  */
 import { isAbsolute } from 'node:path'
 import type { Broker, BrokerServices, Capabilities, Envelope, Pushed } from '../../lib/broker.ts'
@@ -23,6 +24,7 @@ import { refusal } from '../../lib/refusal.ts'
 import { embeddedStore } from './store.ts'
 import { packPush } from './wire.ts'
 
+/** Which folder, and how it is kept. All but `path` have a default. */
 export interface EmbeddedOptions extends Partial<BrokerServices> {
   /** The folder, absolute. Made when it is missing, for this user alone. Nothing else may live in it. */
   readonly path: string

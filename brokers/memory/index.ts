@@ -2,6 +2,7 @@
  * The broker `memory:`: the reducer and a few timers, in one process and gone with it. For tests, with a clock that they move,
  * and for whoever needs no more. Nothing is polled: a take that waits is woken by a push, a put-back or one timer for what is
  * due next. Only a waiting take keeps the process alive.
+ * @module greenroom/memory
  */
 import type { Broker, BrokerServices, Capabilities, ConsumeOptions, Consumer, Inspector } from '../../lib/broker.ts'
 import { systemClock } from '../../lib/clock.ts'
@@ -20,10 +21,14 @@ import { memoryStore } from './store.ts'
 export { memoryStore } from './store.ts'
 export type { MemoryStoreOptions } from './store.ts'
 
+/** All optional: `clock` to move time in a test, `maxDead` and `maxDeadMs` to bound the dead letters. */
 export interface MemoryOptions extends Partial<BrokerServices>, DeadLimits {}
 
+/** A broker in this process, with the inspector and the store that other brokers may lack. */
 export interface MemoryBroker extends Broker {
+  /** Lists, counts, revives; always there. */
   readonly inspector: Inspector
+  /** Its store: lives and ends with the broker. */
   readonly store: Store
   /**
    * For tests of what a crash does: the consumer's lease is renewed no more, as if its process had stopped, and a take that

@@ -8,6 +8,7 @@ import type { Gathered, GatherEntry, Store } from '../../lib/store.ts'
 import { expiring } from './expiring.ts'
 import { topics } from './topics.ts'
 
+/** `clock`: what entries end by. @default the machine's */
 export type MemoryStoreOptions = Partial<Pick<BrokerServices, 'clock'>>
 
 /** A set of members that closes once. */
