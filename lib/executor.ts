@@ -2,6 +2,7 @@
  * One delivery from its bytes to its settlement: decode, resolve options, run the chain, make follow-ups. Never throws: a
  * failure is an outcome. Keeps the runs that are under way, so that they can be aborted and one that hangs be found.
  */
+import { activeRuns } from './active.ts'
 import type { Delivery, Envelope, Settled, Settlement } from './broker.ts'
 import { createDeadlines } from './deadlines.ts'
 import { derivedId } from './ids.ts'
@@ -90,8 +91,8 @@ interface Look {
 export function createExecutor(parts: ExecutorParts): Executor {
   const { live, encoder, table, defaults, definitions, stage, toSending, ended } = parts
   const { events, services, clock, broker } = live
-  const active = new Map<Run, Delivery>()
-  const deadlines = createDeadlines(clock, () => active.keys())
+  const active = activeRuns()
+  const deadlines = createDeadlines(clock, active.all)
   let looks = new Map<Run, Look>()
 
   function execute(delivery: Delivery): void {
@@ -104,7 +105,7 @@ export function createExecutor(parts: ExecutorParts): Executor {
     const { message, attempt, deliveries } = run
     if (events.watched('started')) events.emit('started', { message, attempt, deliveries })
     run.startedAt = clock.monotonic()
-    active.set(run, delivery)
+    active.add(run, delivery)
     stage(run, conclude)
   }
 
@@ -131,9 +132,8 @@ export function createExecutor(parts: ExecutorParts): Executor {
 
   /** From what the chain made of a run to its settlement. Waits only for follow-ups that must pass the send chain. */
   function conclude(run: Run, made: Outcome): void {
-    const delivery = active.get(run)
+    const delivery = active.remove(run)
     if (!delivery) return // it was ended because its middleware hung
-    active.delete(run)
     const { token } = delivery
     const outcome = afterBug(run, made)
     const end = (outcome: Outcome, then: readonly Envelope[]) =>
@@ -179,21 +179,18 @@ export function createExecutor(parts: ExecutorParts): Executor {
   return {
     execute,
     abort(reason, token) {
-      for (const [run, delivery] of active) {
-        if (delivery.token !== token) continue
-        run.abort(reason)
-        return true
-      }
-      return false
+      const run = active.find(token)
+      run?.abort(reason)
+      return run !== undefined
     },
-    messages: () => Array.from(active.keys(), ({ message }) => message),
+    messages: () => active.all().map(({ message }) => message),
     abortAll(reason) {
-      for (const run of active.keys()) run.abort(reason)
+      for (const run of active.all()) run.abort(reason)
     },
     endHung(now, timeoutMs) {
       const before = looks
       looks = new Map()
-      for (const run of active.keys()) {
+      for (const run of active.all()) {
         const frame = inCharge(run)
         if (!frame) continue
         const last = before.get(run)

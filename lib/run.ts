@@ -39,6 +39,8 @@ export class Run implements AnyContext, Timed {
   readonly deliveries: number
   /** Why it was asked to end, once it was. */
   reason: AbortReason | undefined
+  /** Among the runs of its worker; -1: not there. */
+  place = -1
   /** By the monotonic clock. */
   startedAt = 0
   /** By the monotonic clock; Infinity: none. */

@@ -11,7 +11,7 @@ import type { ConsumeOptions, Delivery, Envelope, Pushed, Settled, Settlement, T
 import { inspection } from './inspection.ts'
 import type { Inspection } from './inspection.ts'
 import { refusal } from '../../lib/refusal.ts'
-import { bury, dueAt, emptyState, forget, promoteDue, queueOf, toHead, toTail, until } from './state.ts'
+import { bury, dueAt, emptyState, finish, promoteDue, queueOf, toHead, toTail, until } from './state.ts'
 import type { DeadLimits, Holder, Kept, Queue } from './state.ts'
 
 export interface ReducerOptions extends DeadLimits {
@@ -134,7 +134,7 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
     kept.queue.leased--
     switch (settlement.kind) {
       case 'done':
-        forget(kept)
+        finish(kept)
         break
       case 'retry': {
         const { due: _, ...envelope } = kept.envelope

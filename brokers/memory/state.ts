@@ -161,6 +161,17 @@ export const forget = (kept: Kept) => {
   kept.queue.live.delete(kept.envelope.id)
 }
 
+const GONE: Envelope = { id: '', queue: '', body: new Uint8Array(), attempt: 0, priority: 1 }
+
+/**
+ * Gone for good: it lets go of its envelope. A Map that is made anew leaves an old table behind, which keeps what was in it from being
+ * young garbage; of this little is left to keep.
+ */
+export const finish = (kept: Kept) => {
+  forget(kept)
+  kept.envelope = GONE
+}
+
 export function bury(state: State, kept: Kept, now: number): void {
   kept.place = 'dead'
   kept.at = now
