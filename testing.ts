@@ -90,6 +90,9 @@ const underTest = new WeakSet<Internals>()
 /** An orderly end needs no time, only turns. So many are given before the clock is moved, which would fire timers that were left. */
 const QUIET_TURNS = 20
 
+/** Any app, also one of the CommonJS copy of the types. */
+export type AnyApp = Pick<App<any, any>, 'chain' | 'close'>
+
 /**
  * Puts an app on a memory broker and a moving clock until it is disposed.
  * @throws {GreenroomError} `TEST_UNBOUNDED` when it is under test already, `OPTION_UNKNOWN`, `OPTION_INVALID`
@@ -99,7 +102,7 @@ const QUIET_TURNS = 20
  * await t.join()
  * assert.deepEqual(t.dead, [])
  */
-export async function testing(app: App<any, any>, options: TestOptions = {}): Promise<TestApp> {
+export async function testing(app: AnyApp, options: TestOptions = {}): Promise<TestApp> {
   const {
     run = 'joined',
     decorate = (broker: Broker) => broker,

@@ -22,6 +22,7 @@ export interface Events {
     readonly message: Message
     readonly outcome: Outcome
     readonly attempt: number
+    readonly deliveries: number
     readonly ms: number
     readonly settled: 'ok' | 'lost'
   }

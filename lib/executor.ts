@@ -76,8 +76,8 @@ class Ended implements Executed {
   told(settled: Settled): void {
     const { events, clock } = this.#live
     if (!events.watched('settled', isProblem(this.#outcome, settled))) return
-    const { message, attempt, startedAt } = this.#run
-    events.emit('settled', { message, outcome: this.#outcome, attempt, ms: clock.monotonic() - startedAt, settled })
+    const { message, attempt, deliveries, startedAt } = this.#run
+    events.emit('settled', { message, outcome: this.#outcome, attempt, deliveries, ms: clock.monotonic() - startedAt, settled })
   }
 }
 

@@ -12,6 +12,7 @@ import { type Duration, durationMs } from './duration.ts'
 import type { Executor, ExecutorParts } from './executor.ts'
 import type { Live } from './live.ts'
 import type { Logger } from './log.ts'
+import { knownOptions } from './options.ts'
 import { tooLate } from './pusher.ts'
 import { createSettler } from './settler.ts'
 import { createSlots } from './slots.ts'
@@ -199,13 +200,14 @@ export async function startWorker(
     within(Promise.resolve(promise), leaseMs, clock, () => tooLate(broker, leaseMs, 'maybe'))
 
   let closing: Promise<void> | undefined
-  const close: Worker['close'] = ({ grace } = {}) => {
+  const close: Worker['close'] = async (options = {}) => {
+    const { grace } = knownOptions(options, ['grace'], 'worker.close()')
     const ms = grace === undefined ? graceMs : durationMs(grace, 'grace')
     if (stopping) stopping.force(ms)
     closing ??= stop(ms)
       .catch((error: unknown) => log.error({ err: error }, 'the worker failed to stop cleanly'))
       .then(resolveStopped)
-    return closing
+    await closing
   }
   let resolveStopped!: () => void
   const stopped = new Promise<void>(resolve => {

@@ -55,6 +55,9 @@ t.test('what is asynchronous rejects', async t => {
     message: new RegExp(`of ${of}\\(\\)\\. Did you mean ${meant}\\?`),
   })
   await t.rejects(app.work({ concurency: 3 } as never), wrong('work', 'concurrency'))
+  const worker = await app.work()
+  await t.rejects(worker.close({ graec: '1s' } as never), wrong('worker\\.close', 'grace'))
+  await worker.close()
   await t.rejects(testing(app, { runs: 'inline' } as never), wrong('testing', 'run'))
   await using test = await testing(app)
   await t.rejects(test.join({ queue: ['a'] } as never), wrong('join', 'queues'))
@@ -72,6 +75,9 @@ t.test('values are checked where they are given', async t => {
     ['a logger with a method too few', () => logging({ log: { info() {}, warn() {}, error() {} } as never }), 'OPTION_INVALID'],
     ['args that are no function', () => logging({ log: console, args: true as never }), 'OPTION_INVALID'],
     ['no folder', () => embeddedBroker({} as never), 'BROKER_INVALID'],
+    ['a word for sync', () => embeddedBroker({ path: root, sync: 'no' as never }), 'OPTION_INVALID'],
+    ['a text for a number', () => embeddedBroker({ path: root, maxDead: '5' as never }), 'OPTION_INVALID'],
+    ['no room at all', () => embeddedBroker({ path: root, maxBytes: 0 }), 'OPTION_INVALID'],
     ['random that is a number', () => testing(app, { random: 0 as never }), 'OPTION_INVALID'],
     ['decorate that is an object', () => testing(app, { decorate: {} as never }), 'OPTION_INVALID'],
   ] as const)

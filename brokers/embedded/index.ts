@@ -62,10 +62,13 @@ const CAPABILITIES: Capabilities = {
 /** For tests: the engine behind a broker. */
 export const brokerEngines = new WeakMap<Broker, () => { readonly engine: Engine; readonly namespace: string }>()
 
+const invalid = (name: string, value: unknown, help: string) =>
+  new GreenroomError('OPTION_INVALID', `${name} of embeddedBroker() cannot be ${shown(value)}`, { help })
+
 /**
  * A broker, with its store and inspector, on a folder of this machine.
  *
- * @throws {GreenroomError} `BROKER_INVALID` when the path is not absolute, `OPTION_UNKNOWN`. Its calls reject with `FOLDER_INVALID` when the folder cannot be
+ * @throws {GreenroomError} `BROKER_INVALID` when the path is not absolute, `OPTION_UNKNOWN`, `OPTION_INVALID`. Its calls reject with `FOLDER_INVALID` when the folder cannot be
  * used, and with `DISK_FULL` when there is no room for more.
  * @example const app = greenroom({ broker: embeddedBroker({ path: join(import.meta.dirname, '.greenroom') }) })
  */
@@ -86,6 +89,9 @@ export function embeddedBroker(options: EmbeddedOptions): Broker {
       help: 'Give an absolute one, for example with path.resolve()',
     })
   }
+  if (sync !== 'flush' && sync !== 'none') throw invalid('sync', sync, "It is 'flush' or 'none'")
+  for (const [name, value] of Object.entries({ maxBytes, lockTimeoutMs, maxDead, maxDeadMs }))
+    if (!(typeof value === 'number' && value > 0)) throw invalid(name, value, 'It is a number above 0')
   checkName(namespace, 'namespace')
   let current: Engine | undefined, closed: Promise<void> | undefined
   const consumers = new Set<Opened>(),

@@ -15,7 +15,7 @@ import { open } from '../helpers/open.ts'
 import { keepLines } from '../helpers/recorder.ts'
 
 const message = { id: 'inv-1', queue: 'money', actor: 'charge', args: ['secret'], options: {}, timestamp: 0 }
-const end = { message, attempt: 0, ms: 12.4, settled: 'ok' } as const
+const end = { message, attempt: 0, deliveries: 1, ms: 12.4, settled: 'ok' } as const
 const error = new TypeError('no answer')
 
 t.test('the line of each end', async t => {

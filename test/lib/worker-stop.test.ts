@@ -124,7 +124,7 @@ t.test('a second close() may shorten the grace, and waits for the same end', asy
   const first = worker.close().then(() => closed++)
   await turns()
   const second = worker.close({ grace: '5s' }).then(() => closed++)
-  t.throws(() => worker.close({ grace: 'soon' as never }), { code: 'DURATION_INVALID' })
+  await t.rejects(worker.close({ grace: 'soon' as never }), { code: 'DURATION_INVALID' })
   await pass(clock, 5_999)
   t.equal(closed, 0)
   await pass(clock, 1)

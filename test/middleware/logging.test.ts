@@ -11,7 +11,7 @@ import { gate, pass, turns } from '../helpers/turns.ts'
 
 const message: Message = { id: 'x', queue: 'mail', actor: 'send', args: ['hunter2'], options: {}, timestamp: 0 }
 const of = { id: 'x', actor: 'send', queue: 'mail' }
-const run = { message, attempt: 2, ms: 12.6, settled: 'ok' } as const
+const run = { message, attempt: 2, deliveries: 1, ms: 12.6, settled: 'ok' } as const
 const ran = { ...of, attempt: 2, ms: 13 }
 const error = new TypeError('boom')
 const err = { type: 'TypeError', message: 'boom', stack: error.stack! }
