@@ -149,12 +149,17 @@ export interface Place {
   readonly at: string
 }
 
+/** What Next.js compiled: one file of the user's has a name for each layer and chunk, and keeps it when it is evaluated again. */
+const COMPILED = /^webpack-internal:|[\\/]\.next[\\/]/
+
 /**
  * Whether these are two actors, and not one that was evaluated again: another file, or another line of the same evaluation of a file.
- * A hot reload shifts lines, and evaluates the file under another URL.
+ * A hot reload shifts lines, and evaluates the file under another URL. Of compiled code that cannot be told.
  */
 export const isElsewhere = (one: Place, other: Place): boolean =>
-  one.file !== other.file || (one.query === other.query && one.at !== other.at)
+  !COMPILED.test(one.file) &&
+  !COMPILED.test(other.file) &&
+  (one.file !== other.file || (one.query === other.query && one.at !== other.at))
 
 export const placeText = ({ file, at }: Place): string => file + at
 

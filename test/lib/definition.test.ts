@@ -37,6 +37,20 @@ t.test('two places are two actors unless one is a reload of the other', async t 
   }
 })
 
+t.test('code that Next.js compiled is no evidence: a file of the user has one name a layer and chunk', async t => {
+  const place = (file: string, at = ':1:1'): Place => ({ file, query: '', at })
+  const chunk = '/shop/.next/dev/server/chunks/[root-of-the-server]__1w.js'
+  for (const [one, other] of [
+    [place('webpack-internal:///(rsc)/./jobs.js'), place('webpack-internal:///(rsc)/./jobs.js', ':9:1')],
+    [place('webpack-internal:///(rsc)/./jobs.js'), place('webpack-internal:///(instrument)/./jobs.js')],
+    [place(chunk), place(chunk, ':9:1')],
+    [place(chunk), place(`file://${chunk}?id=[project]/lib/jobs.js [app-route]`, ':9:1')],
+    [place('C:\\shop\\.next\\server\\a.js'), place('C:\\shop\\.next\\server\\b.js')],
+  ] as const)
+    t.notOk(isElsewhere(one, other), other.file)
+  t.ok(isElsewhere(place('/shop/next/a.js'), place('/shop/next/b.js')))
+})
+
 for (const [what, evaluations, duplicate] of [
   ['one', [['one.mjs', MAIL]], undefined],
   ['the same place again, in a loop', [['loop.mjs', `for (let i = 0; i < 3; i++) ${MAIL}`]], undefined],
