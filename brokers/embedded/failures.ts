@@ -53,6 +53,17 @@ export const otherNamespace = (path: string, theirs: string) =>
 export const networkPath = (path: string, cause: unknown) =>
   invalid(path, 'cannot be locked, as on a network file system', 'Keep it on a local disk, or use a broker on a server', cause)
 
+export const driverMissing = (cause: unknown) =>
+  new FolderError(
+    {
+      code: 'ENGINE_MISSING',
+      what: `lmdb, the driver of \`file:\`, cannot be loaded (${(cause as Error).message.split('\n', 1)[0]})`,
+      help: 'Run npm install on the system where this runs, optional packages included; one of them is the binary',
+      stored: 'no',
+    },
+    cause,
+  )
+
 export const diskFull = (path: string, cause?: unknown) =>
   new FolderError(
     {
@@ -115,6 +126,6 @@ export const brokerClosed = (what: 'broker' | 'consumer' | 'store') =>
 
 export const engineMissing = () =>
   new GreenroomError('ENGINE_MISSING', 'This is a bundle, and the package that has the thread of `file:` is not installed', {
-    help: 'Run npm install greenroom, of the version that was bundled, where the bundle runs',
+    help: 'Run npm install greenroom, of the version that was bundled, where the bundle runs (Next.js: outputFileTracingIncludes)',
     stored: 'no',
   })

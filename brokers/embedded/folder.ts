@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url'
 import type { Db } from './database.ts'
 import { openDatabase } from './database.ts'
 import {
+  FolderError,
   LOW_SPACE,
   damaged,
   diskFull,
@@ -183,6 +184,7 @@ function openToAll(path: string): string[] {
 }
 
 function openError(path: string, error: unknown): Error {
+  if (error instanceof FolderError) return error
   const { message } = error as Error
   if (isFull(error, path)) return diskFull(path, error)
   if (/MDB_INVALID|MDB_VERSION_MISMATCH|MDB_CORRUPTED|not an LMDB/i.test(message)) return notOurs(path, error)

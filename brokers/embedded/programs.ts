@@ -15,10 +15,13 @@ const here: string = import.meta.url ?? (typeof __filename === 'string' ? pathTo
 /** What Node must be started with to run it: of what this process has, only what makes it read TypeScript. */
 export const optionsOf = (program: URL): readonly string[] => (program.pathname.endsWith('.js') ? [] : process.execArgv)
 
-/** Undefined where it is not: this is a bundle, and the package is installed neither beside it nor beside what was started. */
+/** Undefined where it is not: this is a bundle or a part of the package, and the whole is installed neither beside it nor beside what was started. */
 export function programOf(name: Program, from = here): URL | undefined {
   const [, root, ending] = /^(.*\/)(?:brokers\/embedded\/programs|lib\/part-[A-Z0-9]{8})(\.[jt]s)$/.exec(from) ?? []
-  if (root !== undefined) return new URL(`${root}brokers/embedded/${name}${ending}`)
+  if (root !== undefined) {
+    const program = new URL(`${root}brokers/embedded/${name}${ending}`)
+    if (existsSync(program)) return program // webpack writes the place that this file had when it was bundled, on another machine maybe
+  }
   for (const start of [fileURLToPath(from), process.argv[1], join(process.cwd(), 'package.json')]) {
     try {
       const manifest = createRequire(start!).resolve('greenroom/package.json')
