@@ -31,8 +31,8 @@ export function environment(node = process.execPath): NodeJS.ProcessEnv {
 }
 
 /** Runs a program of a project and gives what it prints; rejects with `stdout` and `stderr` when it fails. */
-export const run = (cwd: string, program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
-  exec(program, args, { cwd, env: { ...environment(), ...env }, timeout: STEP_MS })
+export const run = (cwd: string, program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, timeout = STEP_MS) =>
+  exec(program, args, { cwd, env: { ...environment(), ...env }, timeout })
 
 /** The packed package. */
 let archive: Promise<string> | undefined
