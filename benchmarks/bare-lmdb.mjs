@@ -20,8 +20,9 @@ export async function bareLmdb(path, kind) {
     put: ids => ask('put', ids),
     take: ids => ask('take', ids),
     close: async () => {
+      const exited = once(thread, 'exit')
       await ask('close')
-      await once(thread, 'exit')
+      await exited
     },
   }
 }

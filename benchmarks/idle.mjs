@@ -14,7 +14,7 @@ import { greenroom } from 'greenroom'
 import { heading, json, many } from './harness.mjs'
 import { scenarios } from './scenarios.mjs'
 
-const SETTLE_MS = many(3_000)
+const SETTLE_MS = many(20_000) // after a start V8 collects and compiles for a while
 const WATCH_MS = many(20_000)
 const BUSY_PER_SECOND = 1_000
 
