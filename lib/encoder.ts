@@ -23,14 +23,23 @@ export interface Encoder {
   decode(body: Uint8Array): Message
 }
 
+const NO_OPTIONS_MIDDLE = ',"kwargs":{},"options":{},"message_id":'
+
 export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?: number } = {}): Encoder {
   const maxDecodedBytes = Math.max(MAX_DECODED_BYTES, maxBytes)
+  let last = { queue: '', actor: '', head: '' } // a sender mostly sends one actor many times
+  const headOf = ({ queue, actor }: Message): string => {
+    if (queue !== last.queue || actor !== last.actor)
+      last = { queue, actor, head: `{"queue_name":"${queue}","actor_name":"${actor}","args":` }
+    return last.head
+  }
   return {
     encode(message) {
       checkData(message.args, 'args', message.actor)
       const options = wireOptions(message)
       if (options) checkData(options, 'options', message.actor)
-      const text = `{"queue_name":"${message.queue}","actor_name":"${message.actor}","args":${JSON.stringify(message.args)},"kwargs":{},"options":${options ? JSON.stringify(options) : '{}'},"message_id":${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
+      const middle = options ? `,"kwargs":{},"options":${JSON.stringify(options)},"message_id":` : NO_OPTIONS_MIDDLE
+      const text = `${headOf(message)}${JSON.stringify(message.args)}${middle}${JSON.stringify(message.id)},"message_timestamp":${message.timestamp}}`
       const body = Buffer.from(text)
       if (body.length > maxBytes) throw tooLarge(message, body.length, maxBytes)
       const crowded = body.length > 2 * MAX_NODES ? hazard(body) : undefined // a smaller one cannot hold too many

@@ -7,7 +7,6 @@
 import type { Broker, BrokerServices, Capabilities, ConsumeOptions, Consumer, Inspector } from '../../lib/broker.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { GreenroomError } from '../../lib/errors.ts'
-import { systemId } from '../../lib/ids.ts'
 import { consoleLogger } from '../../lib/log.ts'
 import { checkName } from '../../lib/names.ts'
 import { knownOptions } from '../../lib/options.ts'
@@ -50,6 +49,9 @@ const CAPABILITIES: Capabilities = {
 
 const KNOWN = ['maxDead', 'maxDeadMs', 'namespace', 'clock', 'random', 'newId', 'log']
 
+/** What makes a broker's tokens its own: a memory broker is in one process. Short, as each message makes one. */
+let brokersMade = 0
+
 /** A line about dropped dead letters at most so often: a flood of them must not become a flood of lines. */
 const WARN_EVERY_MS = 60_000
 
@@ -61,12 +63,11 @@ export function memoryBroker(options: MemoryOptions = {}): MemoryBroker {
   const {
     namespace = 'greenroom',
     clock = systemClock,
-    newId = systemId,
     log = consoleLogger,
     ...limits
   } = knownOptions(options, KNOWN, 'memoryBroker()')
   checkName(namespace, 'namespace')
-  const state = reducer({ ...limits, prefix: `${newId()}/` })
+  const state = reducer({ ...limits, prefix: `${++brokersMade}/` })
   const store = memoryStore({ clock })
   const held = consumers({ state, clock, log, changed })
   const timer = alarm(clock, tick)
