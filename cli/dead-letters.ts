@@ -1,5 +1,6 @@
 /** Which dead letters a command is about: those of some ids, or all of them, in batches. */
 import type { Entry } from '../lib/broker.ts'
+import { nearest } from '../lib/did-you-mean.ts'
 import { listed } from '../lib/errors.ts'
 import { checkName } from '../lib/names.ts'
 import type { Flags, Io } from './command.ts'
@@ -8,7 +9,7 @@ import { usage } from './failure.ts'
 import { placeText } from './entry.ts'
 import { each, lookUp, notThere, type Why } from './lookup.ts'
 import type { Opened } from './target.ts'
-import { plural } from './text.ts'
+import { listedShort, plural } from './text.ts'
 
 export const CHOICE_FLAGS = {
   all: { type: 'boolean', help: 'All dead letters, of every queue or of --queue' },
@@ -18,9 +19,29 @@ export const CHOICE_FLAGS = {
 /** Small enough that no broker is held up by one. */
 const BATCH = 100
 
+/** The queue of the argument, or of --queue. @throws {CliError} for two */
+export function oneQueue(named: string | undefined, flag: string | undefined): string | undefined {
+  if (named !== undefined && flag !== undefined && named !== flag)
+    throw usage(`Two queues are given, ${named} and ${flag}`, 'Give one; without any it is all of them')
+  return named ?? flag
+}
+
 /** The queues that are meant. */
 export const queuesOf = async ({ inspector }: Opened, queue: string | undefined): Promise<readonly string[]> =>
   queue === undefined ? inspector.queues() : [checkName(queue, 'queue')]
+
+/** The same; a queue that was never used is probably a typing error. @throws {CliError} for one */
+export async function existingQueues(opened: Opened, queue: string | undefined): Promise<readonly string[]> {
+  const chosen = await queuesOf(opened, queue),
+    all = queue === undefined ? chosen : await opened.inspector.queues()
+  const ofActors = [...opened.internals.definitions.values()].map(({ queue }) => queue) // with --module: not yet used
+  if (queue === undefined || all.includes(queue) || ofActors.includes(queue)) return chosen
+  const near = nearest(queue, all)
+  throw usage(
+    `There is no queue ${queue} in ${opened.broker.name}`,
+    `${near === undefined ? '' : `Did you mean ${near}? `}${all.length === 0 ? 'It has no queue yet' : `Queues: ${listedShort(all)}`}`,
+  )
+}
 
 /** So many of one beginning are enough to show that it is not enough. */
 const MOST_ALIKE = 3

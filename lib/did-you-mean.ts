@@ -1,6 +1,6 @@
 /** The known word nearest to a wrong one, for error messages. */
 
-/** Further away is another word, not a typing error. */
+/** Further away is another word, not a typing error; in a short word that is more than half of its letters. */
 const FARTHEST = 3
 
 export function nearest(word: string, known: Iterable<string>): string | undefined {
@@ -8,7 +8,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
     least = FARTHEST + 1
   for (const candidate of known) {
     const steps = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (steps < least && steps < candidate.length) [best, least] = [candidate, steps]
+    const half = Math.max(word.length, candidate.length) / 2
+    if (steps < least && steps <= half && steps < candidate.length) [best, least] = [candidate, steps]
   }
   return best
 }

@@ -5,7 +5,7 @@
  */
 import type { Clock, Timer } from './clock.ts'
 import { UNKNOWN_ACTOR_MS, UNKNOWN_MAX_MS, UNKNOWN_MIN_MS } from './defaults.ts'
-import type { Definition } from './definition.ts'
+import { DEFAULT_QUEUE, type Definition } from './definition.ts'
 import { nearest } from './did-you-mean.ts'
 import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
@@ -13,6 +13,7 @@ import type { EventStream } from './events.ts'
 import { asksForRetry, isGiveUp } from './failure.ts'
 import type { End, Stage } from './layers.ts'
 import type { Logger } from './log.ts'
+import type { Message } from './message.ts'
 import type { AbortReason } from './middleware.ts'
 import type { Outcome } from './outcome.ts'
 import { shared } from './registry.ts'
@@ -42,7 +43,7 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
     const { message, deliveries, reason } = run
     if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
     if (reason) return interrupted(reason, message.actor)
-    return definition?.handler ? undefined : unknown(message.actor, run.log)
+    return definition?.handler ? undefined : unknown(message, run.log)
   }
 
   const giveUp = (run: Run, reason: AbortReason): Outcome => {
@@ -164,22 +165,17 @@ const MOST_NAMES = 1_000
 const met = new WeakMap<Clock, Map<string, number>>()
 
 /** Releases a message for an actor that is not here, longer each time, until a deploy should long be over; then it is dead. */
-function unknownActors(clock: Clock, definitions: ReadonlyMap<string, Definition>): (actor: string, log: Logger) => Outcome {
+function unknownActors(clock: Clock, definitions: ReadonlyMap<string, Definition>): (message: Message, log: Logger) => Outcome {
   const firstMet = met.get(clock) ?? new Map<string, number>()
   met.set(clock, firstMet)
-  return (actor, log) => {
+  return ({ actor, queue }, log) => {
     const now = clock.monotonic(),
       since = firstMet.get(actor) ?? now
     if (!firstMet.has(actor)) {
       if (firstMet.size >= MOST_NAMES) firstMet.delete(firstMet.keys().next().value!)
       firstMet.set(actor, now)
-      const near = nearest(
-        actor,
-        [...definitions.values()].flatMap(({ name, handler }) => (handler ? [name] : [])),
-      )
-      const fix = near ? `did the sender mean ${near}?` : 'import the module that implements it'
       log.warn(
-        `no actor ${JSON.stringify(actor)} is here; its messages wait for a worker that has it, ${shortDuration(UNKNOWN_ACTOR_MS)} at most: ${fix}`,
+        `no actor ${JSON.stringify(actor)} is here, and the queue ${queue} has a message for it; its messages wait for a worker that has it, ${shortDuration(UNKNOWN_ACTOR_MS)} at most: ${fixOf(actor, queue, definitions)}`,
       )
     }
     const elapsed = now - since
@@ -194,4 +190,14 @@ function unknownActors(clock: Clock, definitions: ReadonlyMap<string, Definition
     })
     return { kind: 'dead', reason: `unknown actor: not met here for ${shortDuration(UNKNOWN_ACTOR_MS)}`, error }
   }
+}
+
+/** What a person most likely forgot. */
+function fixOf(actor: string, queue: string, definitions: ReadonlyMap<string, Definition>): string {
+  if (definitions.has(actor)) return 'it is only declared here: call implement()'
+  const here = [...definitions.values()].flatMap(({ name, handler }) => (handler ? [name] : [])),
+    near = nearest(actor, here)
+  const fix = near ? `did the sender mean ${near}?` : 'import the module that implements it'
+  if (queue !== DEFAULT_QUEUE) return fix
+  return `${near ? fix : `${fix}.`} If its queue is another one: greenroom send without --queue goes to ${DEFAULT_QUEUE}`
 }

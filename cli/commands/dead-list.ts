@@ -3,7 +3,7 @@ import { decodeFailure } from '../../lib/failure.ts'
 import { reasonText } from '../../lib/problems.ts'
 import { wholeOf } from '../args.ts'
 import { command } from '../command.ts'
-import { deadIn, queuesOf } from '../dead-letters.ts'
+import { deadIn, existingQueues, oneQueue } from '../dead-letters.ts'
 import { decoded, entryJson } from '../entry.ts'
 import { EXIT } from '../exit.ts'
 import { TARGET_FLAGS, withInspector } from '../target.ts'
@@ -18,14 +18,16 @@ export const deadList = command({
   usage: '[queue]',
   summary: 'List messages that were given up, oldest first.',
   flags: {
+    queue: { type: 'string', value: 'name', help: 'The same as the argument' },
     limit: { type: 'string', value: 'n', help: `At most so many (default ${LIMIT})` },
     json: { type: 'boolean', help: 'One line of JSON a message' },
     ...TARGET_FLAGS,
   },
   examples: ['greenroom dead list', 'greenroom dead list images --limit 100', 'greenroom dead list --json | jq -r .id'],
   arity: [0, 1],
-  run: ({ positionals: [queue], values }, io) =>
+  run: ({ positionals: [named], values }, io) =>
     withInspector(values, io, async opened => {
+      const queue = oneQueue(named, values.queue)
       const {
         broker,
         inspector,
@@ -34,7 +36,7 @@ export const deadList = command({
       const limit = wholeOf(values.limit ?? `${LIMIT}`, '--limit')
       const entries: Entry[] = []
       let dead = 0
-      for (const name of await queuesOf(opened, queue)) {
+      for (const name of await existingQueues(opened, queue)) {
         dead += (await inspector.counts(name)).dead
         if (entries.length >= limit) continue
         for await (const page of deadIn(opened, name)) {

@@ -4,7 +4,7 @@ import { shown } from '../../lib/duration.ts'
 import { STATES } from '../../lib/handle.ts'
 import { wholeOf } from '../args.ts'
 import { command } from '../command.ts'
-import { queuesOf } from '../dead-letters.ts'
+import { existingQueues, oneQueue } from '../dead-letters.ts'
 import { decoded, entryJson } from '../entry.ts'
 import { EXIT } from '../exit.ts'
 import { usage } from '../failure.ts'
@@ -28,14 +28,16 @@ export const list = command({
   notes: ['It shows the arguments: they may be private. greenroom dead list shows what was given up.'],
   flags: {
     state: { type: 'string', value: 'word', help: 'Only those that are running, waiting or delayed' },
+    queue: { type: 'string', value: 'name', help: 'The same as the argument' },
     limit: { type: 'string', value: 'n', help: `At most so many (default ${LIMIT})` },
     json: { type: 'boolean', help: 'One line of JSON a message' },
     ...TARGET_FLAGS,
   },
   examples: ['greenroom list', 'greenroom list images --state delayed --limit 100', 'greenroom list --json | jq -r .id'],
   arity: [0, 1],
-  run: ({ positionals: [queue], values }, io) =>
+  run: ({ positionals: [named], values }, io) =>
     withInspector(values, io, async opened => {
+      const queue = oneQueue(named, values.queue)
       const { broker, inspector, internals } = opened
       if (!broker.capabilities.peek) {
         throw new GreenroomError('BROKER_UNSUPPORTED', `${broker.name} cannot list messages`, {
@@ -46,7 +48,7 @@ export const list = command({
         limit = wholeOf(values.limit ?? `${LIMIT}`, '--limit')
       const entries: Entry[] = []
       let there = 0
-      for (const name of await queuesOf(opened, queue)) {
+      for (const name of await existingQueues(opened, queue)) {
         const counts = await inspector.counts(name)
         for (const place of places) {
           there += counts[place]

@@ -58,8 +58,10 @@ export const send = command({
       const state = await stateOf(sent)
       const { stored, by } = sent
       if (values.json) io.print(safe(JSON.stringify({ id: sent.id, stored, by, actor, queue: target, state })))
-      else if (stored) io.print(safe(`sent ${sent.id} to ${actor}, queue ${target}${state === undefined ? '' : `: ${state}`}`))
-      else
+      else if (stored) {
+        const guessed = queue === undefined && values.module === undefined ? ' (--queue or --module says another)' : ''
+        io.print(safe(`sent ${sent.id} to ${actor}, queue ${target}${guessed}${state === undefined ? '' : `: ${state}`}`))
+      } else
         io.print(
           safe(
             `not stored${by === undefined ? ': a message of this id is there' : ` by the middleware ${by}`}: ${sent.id}${state === undefined ? '' : ` (${state})`}`,

@@ -1,4 +1,5 @@
 /** One worker process: imports the modules, starts a worker for each app, and stops them when it is told to. */
+import type { Broker } from '../../lib/broker.ts'
 import { shortDuration } from '../../lib/duration.ts'
 import { listed } from '../../lib/errors.ts'
 import type { Worker } from '../../lib/worker.ts'
@@ -7,6 +8,7 @@ import type { Io, StopCause } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { usage } from '../failure.ts'
 import { plural } from '../text.ts'
+import { elsewhereLine } from './elsewhere.ts'
 import { watchLoading } from './loading.ts'
 import { type WorkerSettings, workOptions } from './options.ts'
 import { firstLines, report } from './report.ts'
@@ -44,6 +46,7 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
   const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
   try {
     if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`)
+    const served = new Map<Broker, Set<string>>()
     const everyQueue = new Set(found.flatMap(({ queues }) => queues))
     for (const one of found) {
       const options = workOptions(settings, one, everyQueue)
@@ -51,13 +54,17 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
       one.internals.reports = false // `report` above tells of problems
       const worker = await one.app.work(options)
       workers.push(worker)
-      if (loud) for (const line of firstLines((await one.internals.open()).broker.name, options, one)) io.print(line)
+      const { broker } = await one.internals.open()
+      served.set(broker, new Set([...(served.get(broker) ?? []), ...worker.queues]))
+      if (loud) for (const line of firstLines(broker.name, options, one)) io.print(line)
       if (isStopping) void worker.close(isForced ? { grace: 0 } : {}) // told while it started
     }
     if (workers.length === 0 && !isStopping)
       throw usage(`No actor is on the queues of --queues`, `There are ${listed(everyQueue)}`)
+    const stopped = Promise.all(workers.map(({ stopped }) => stopped))
     if (!isStopping) {
       io.parent?.ready()
+      if (loud) await Promise.race([sayElsewhere(), stopped]) // a broker that does not answer does not hold up a stop
       io.print(
         io.parent
           ? `process ${io.pid} is ready`
@@ -66,7 +73,14 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
             : 'ready; Ctrl-C stops',
       )
     }
-    await Promise.all(workers.map(({ stopped }) => stopped))
+    await stopped
+
+    async function sayElsewhere(): Promise<void> {
+      for (const [broker, queues] of served) {
+        const line = await elsewhereLine(broker.inspector, queues)
+        if (line !== undefined && !isStopping) io.print(`  ${line}`)
+      }
+    }
   } finally {
     await Promise.all(workers.map(worker => worker.close()))
     await Promise.all(found.map(({ app }) => app.close()))

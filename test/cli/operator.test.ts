@@ -184,13 +184,41 @@ t.test('list', async t => {
     place: 'ready',
     undecodable: /not JSON/,
   })
-  t.match(await ask('list', 'nobody'), { code: 0, out: /^No such message in the queue nobody of memory:/ })
+  t.match(await ask('list', 'default', '--state', 'delayed', '--limit', '1'), { code: 0 })
+  t.strictSame(await ids('--queue', 'mail'), ['long', 'bad'])
+  t.match(await ask('list', 'mail', '--queue', 'default'), { code: 2, err: /Two queues are given, mail and default\. Give one/ })
   t.match(await ask('list', '--state', 'ready'), {
     code: 2,
     err: /--state cannot be "ready". It is one of running, waiting, delayed/,
   })
   t.match(await ask('list', '--state', 'dead'), { code: 2, err: /Use greenroom dead list/ })
   await consumer[Symbol.asyncDispose]()
+})
+
+t.test('a queue that was never used is told of, with what is there', async t => {
+  const { app, broker, ask } = await world(t)
+  for (const group of [[], ['dead']])
+    t.match(await ask(...group, 'list', 'othr'), {
+      code: 2,
+      out: '',
+      err: /There is no queue othr in memory: .*\. It has no queue yet$/,
+    })
+  await broker.open(['other', 'mail'])
+  for (const group of [[], ['dead']]) {
+    t.match(await ask(...group, 'list', 'othr'), {
+      code: 2,
+      err: /no queue othr in .*\. Did you mean other\? Queues: (other, mail|mail, other)$/,
+    })
+    t.match(await ask(...group, 'list', 'elsewhere', '--json'), {
+      code: 2,
+      out: '',
+      err: /no queue elsewhere in .*\)?\. Queues: /,
+    })
+    t.match(await ask(...group, 'list', 'mail'), { code: 0, out: /^No .* in the queue mail of memory:/ })
+  }
+  await app.declare<() => void>('many', { queue: 'q0' }).send()
+  await broker.open(Array.from({ length: 20 }, (_, n) => `q${n}`))
+  t.match(await ask('list', 'elsewhere'), { err: /Queues: (\w+, ){9}\w+ and 12 more$/ })
 })
 
 t.test('more than a page can be listed', async t => {
@@ -245,6 +273,7 @@ t.test('dead letters are listed, revived and dropped', async t => {
   )
   t.match((await ask('dead', 'list', '--limit', '2')).out, /one[^]*two[^]*\.\.\. and 2 more; --limit shows them$/)
   t.notMatch((await ask('dead', 'list', 'mail')).out, 'greet')
+  t.notMatch((await ask('dead', 'list', '--queue', 'mail')).out, 'greet')
   const lines = (await ask('dead', 'list', '--json')).out.split('\n')
   t.strictSame(
     lines.map(line => JSON.parse(line).id),

@@ -47,7 +47,7 @@ t.test('without code a message goes to the actor and the queue that are named', 
   const { find, ask } = await world(t)
   const { code, out } = await ask('greet', 'Ada', '-1', '{"a":[1]}')
   t.equal(code, 0)
-  const [, id] = /^sent (\S+) to greet, queue default: waiting$/.exec(out)!
+  const [, id] = /^sent (\S+) to greet, queue default \(--queue or --module says another\): waiting$/.exec(out)!
   t.match(await find(id!), { actor: 'greet', args: ['Ada', -1, { a: [1] }], queue: 'default', place: 'ready' })
 
   t.match(

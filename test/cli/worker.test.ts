@@ -126,6 +126,31 @@ t.test('--drain stops when nothing is ready; problems are told, with --verbose e
   }
 })
 
+t.test('what waits on queues that it does not serve is told once, when it starts', async t => {
+  const where = folder(t, { 'jobs.mjs': JOBS, go: '' })
+  await output(where, 'send', 'img', '5', '--queue', 'image')
+  await output(where, 'send', 'img', '6', '--queue', 'image')
+  await output(where, 'send', 'later', '--queue', 'delayed', '--delay', '1h')
+  await output(where, 'send', 'wait', 'Ada')
+  const one = greenroom(where, ['worker', 'jobs.mjs'])
+  await one.until(/ready/)
+  t.match(one.output, /\n {2}waiting elsewhere: image 2 \(this worker does not serve it\)\nready/)
+  one.child.kill('SIGTERM')
+  t.equal(await one.ended, 0)
+  await output(where, 'send', 'more', '--queue', 'more')
+  const worker = greenroom(where, ['worker', 'jobs.mjs', '--queues', 'image,default', '--processes', '2'])
+  await worker.until(/process \d+ is ready/, 2)
+  t.match(worker.output, /waiting elsewhere: more 1 \(this worker does not serve it\)/)
+  t.equal(worker.output.split('elsewhere').length, 2, 'not by each process')
+  worker.child.kill('SIGTERM')
+  t.equal(await worker.ended, 0)
+  const served = greenroom(where, ['worker', 'jobs.mjs', '--queues', 'image,more'])
+  await served.until(/ready/)
+  t.notMatch(served.output, 'elsewhere')
+  served.child.kill('SIGTERM')
+  await served.ended
+})
+
 t.test('what a module leaves open does not keep the process', async t => {
   const where = folder(t, { 'jobs.mjs': `${JOBS}\nsetInterval(() => {}, 1_000)` })
   const worker = greenroom(where, ['worker', 'jobs.mjs', '--drain'])

@@ -64,8 +64,30 @@ t.test('a worker says once that an actor is not here, and which one may be meant
     await real.work({ until: 'idle' })
   ).stopped
   await real.close()
-  t.match(lines, [/no actor "resized" is here.*did the sender mean resize\?/])
+  t.match(lines, [
+    /^no actor "resized" is here, and the queue default has a message for it; .* did the sender mean resize\? If its queue is another one: greenroom send without --queue goes to default$/,
+  ])
   t.equal(lines.length, 1)
+})
+
+t.test('the line about an actor that is not here says the queue, and what to do', async t => {
+  const lines: string[] = []
+  const keep = (facts: object | string, text = String(facts)) => void lines.push(text)
+  const app = greenroom({ middleware: standard(), log: { debug() {}, info() {}, warn: keep, error: keep } })
+  app.actor(async () => {}, { name: 'rest', queue: 'mail' })
+  const declared = app.declare<() => Promise<void>>('decl')
+  const stranger = greenroom().declare<() => Promise<void>>('frobnicate', { queue: 'mail' })
+  const ownQueue = greenroom().declare<() => Promise<void>>('whatever')
+  await using kit = await testing(app)
+  await app.send([declared.message(), stranger.message(), ownQueue.message()])
+  await kit.join()
+  const line = (pattern: string) => lines.find(text => text.includes(pattern)) ?? ''
+  t.match(line('"decl"'), /the queue default has a message .*: it is only declared here: call implement\(\)$/)
+  t.match(line('"frobnicate"'), /the queue mail has a message .*: import the module that implements it$/)
+  t.match(
+    line('"whatever"'),
+    /import the module that implements it\. If its queue is another one: greenroom send without --queue goes to default$/,
+  )
 })
 
 t.test('an app that is closed cannot be put under test', async t => {
