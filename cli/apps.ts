@@ -54,7 +54,10 @@ export async function appsToRun(found: readonly Found[], modules: readonly strin
   if (able.length > 0) return able
   const declared = found.flatMap(({ internals }) => [...internals.definitions.keys()])
   if (declared.length > 0)
-    throw refuse(`${names} only declares ${listed(declared)}`, 'Name the module that calls implement() or actor() for it')
+    throw refuse(
+      `${names} only declares ${listed(declared)}: implement() was not called while it was loaded`,
+      'Name the module that calls implement() or actor() for it. Where a provider does it later (NestJS: onModuleInit), start the worker there with app.work(), see "In a provider class" in docs/guide.md',
+    )
   if (found.length > 0)
     throw refuse(
       `${names} makes an app without an actor`,

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../lib/did-you-mean.ts'
 import { durationMs, shown } from '../lib/duration.ts'
+import { listed } from '../lib/errors.ts'
 import type { Args, Command, Flags } from './command.ts'
 import { usage } from './failure.ts'
 
@@ -25,7 +26,7 @@ export function parse(command: Command, argv: readonly string[]): Args<Flags & t
   const { tokens } = parseArgs({ args: argv.map(hide), options, strict: false, allowPositionals: true, tokens: true })
   const positionals: string[] = []
   const values: Record<string, string | boolean> = {}
-  const help = `See greenroom ${command.name} --help`
+  const help = `greenroom ${command.name} has ${listed(Object.keys(flags).map(name => `--${name}`))}`
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(unhide(token.value))
     if (token.kind !== 'option') continue

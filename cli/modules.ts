@@ -11,6 +11,7 @@ import { shortDuration, shown } from '../lib/duration.ts'
 import { GreenroomError } from '../lib/errors.ts'
 import { circleOf } from './circle.ts'
 import type { Io } from './command.ts'
+import { withoutEsmWarning } from './esm-warning.ts'
 import { EXIT } from './exit.ts'
 import { CliError, lineOf } from './failure.ts'
 
@@ -40,8 +41,9 @@ function locate(module: string, cwd: string): string {
       `There is no folder ${folder} either; modules are paths of files, from ${cwd}`,
     )
   const files = readdirSync(folder).filter(name => /\.[cm]?[jt]sx?$/.test(name))
-  const near =
-    files.find(name => name.replace(/\.\w+$/, '') === basename(path).replace(/\.\w+$/, '')) ?? nearest(basename(path), files)
+  const stem = (name: string) => name.replace(/\.\w+$/, ''),
+    same = files.filter(name => stem(name) === stem(basename(path)))
+  const near = nearest(basename(path), same) ?? same[0] ?? nearest(basename(path), files)
   throw refuse(
     `There is no module ${shown(module)}`,
     near === undefined ? `Modules are paths of files, from ${cwd}` : `Did you mean ${join(dirname(module), near)}?`,
@@ -59,7 +61,7 @@ export async function importModules(paths: readonly string[], io: Io): Promise<v
       ),
     )
     try {
-      await import(pathToFileURL(path).href)
+      await withoutEsmWarning(() => import(pathToFileURL(path).href))
     } catch (error) {
       const place = placeOf(error)
       throw refuse(
@@ -120,6 +122,16 @@ function esmHelp(file: string, message: string, tsx: string): string | undefined
   return `It is an ES module in a package of CommonJS: ${rename}, or write "type": "module" in ${manifest}${orTsx}`
 }
 
+/** What CommonJS calls by names that an ES module does not have. */
+const CJS_WORDS = /^(require|module|exports|__dirname|__filename) is not defined in ES module scope/
+
+function cjsHelp(file: string, word: string): string | undefined {
+  const [, stem, ending] = /([^\\/]+)\.[cm]?([jt]sx?)$/.exec(file) ?? []
+  if (stem === undefined) return undefined
+  const instead = { require: 'import', module: 'export', exports: 'export' }[word] ?? `import.meta.${word.slice(2)}`
+  return `It is an ES module: write ${instead} in the place of ${word}, or, if all of it is CommonJS, name it ${stem}.c${ending}`
+}
+
 /** The package.json that says what the files of a folder are, or where there should be one. */
 function manifestOf(folder: string): string {
   let at = folder
@@ -147,6 +159,9 @@ function helpOf(error: unknown, path: string, place: string | undefined, cwd: st
   const [file, line] = place === undefined ? [path, 0] : fileOf(place)
   const esm = ESM_SYNTAX.test(message) ? esmHelp(file, message, tsx) : undefined
   if (esm !== undefined) return esm
+  const [, word] = CJS_WORDS.exec(message) ?? []
+  const cjs = word === undefined ? undefined : cjsHelp(file, word)
+  if (cjs !== undefined) return cjs
   const circle = circleOf(message, file, line)
   if (circle) {
     const [user, from] = [relative(cwd, file), relative(cwd, circle.from)]

@@ -43,7 +43,7 @@ export function locateBroker(config: BrokerConfig | undefined, env: Env, here: s
 function unset(environment: string): string {
   if (environment !== 'production') return DEFAULT_BROKER
   throw new GreenroomError('BROKER_NOT_SET', 'No broker is set, and NODE_ENV is production', {
-    help: "Set GREENROOM_BROKER or greenroom({ broker }); 'file:…' is fine on a single machine, but say so",
+    help: "On a single machine a folder will do, but say which: GREENROOM_BROKER=file:.greenroom, or greenroom({ broker: 'file:/var/lib/myapp/queue' })",
   })
 }
 
@@ -110,13 +110,22 @@ function isWorkspace(folder: string): boolean {
 export function unknownBroker(url: string, known: readonly string[]): GreenroomError {
   const starts = `It starts with one of ${listed(known)}`
   return new GreenroomError('BROKER_UNKNOWN', `Nobody knows the broker URL ${shown(redactUrl(url))}`, {
-    help: COMING.test(url)
-      ? `Redis and RabbitMQ are not in this version. ${starts}`
-      : /[:@]/.test(url)
-        ? starts
-        : `For a folder write ${shown(fileUrl(url))}. ${starts}`,
+    help: `${meantBy(url)}${starts}`,
   })
 }
 
 /** Brokers of later versions. */
 const COMING = /^(?:rediss?|valkeys?|amqps?|rabbitmq):/i
+
+const COMES = 'Redis and RabbitMQ are not in this version. '
+
+/** What was probably meant, a sentence or nothing. */
+function meantBy(url: string): string {
+  if (COMING.test(url)) return COMES
+  if (/^memory$/i.test(url)) return 'Write "memory:". '
+  if (/^file$/i.test(url)) return `Write ${shown(DEFAULT_BROKER)}. `
+  const [, server, port] = /^([\w.-]+:(\d+))$/.exec(url) ?? []
+  if (server !== undefined)
+    return `A server is written with its scheme, ${port === '5672' ? 'amqp' : 'redis'}://${server}. ${COMES}`
+  return /[:@]/.test(url) ? '' : `For a folder write ${shown(fileUrl(url))}. `
+}

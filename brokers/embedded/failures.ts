@@ -1,5 +1,6 @@
 /** What can go wrong with a folder, in one place: sentences for people, codes for programs. Made in the thread, thrown on the event loop. */
-import { statfsSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Failure } from './protocol.ts'
 
@@ -20,12 +21,22 @@ export function notWritable(path: string, cause: unknown): FolderError {
   if (code === 'ENOTDIR')
     return invalid(
       path,
-      'cannot be made (ENOTDIR): a file has its name, or that of a folder above it',
+      `cannot be made (ENOTDIR): ${fileIn(path)} is a file`,
       'Move that file away, or give `file:` another folder',
       cause,
     )
   const help = 'Let this user write there, or give `file:` another folder'
   return invalid(path, `cannot be written (${code ?? message})`, help, cause)
+}
+/** The file that stands where a folder of this path should be. */
+function fileIn(path: string): string {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      if (!statSync(at).isDirectory() || dirname(at) === at) return at
+    } catch {
+      if (dirname(at) === at) return at
+    } // below the file nothing can be looked at
+  }
 }
 export const foreignFormat = (path: string, found: unknown, known: number) =>
   invalid(

@@ -36,9 +36,12 @@ type Tap = typeof t
 t.test('a folder that is a file', async t => {
   const path = folder(t)
   writeFileSync(path, '')
-  const taken = /cannot be made \(ENOTDIR\): a file has its name.*Move that file away, or give `file:` another folder/
+  const taken = new RegExp(
+    `cannot be made \\(ENOTDIR\\): ${path} is a file\\. Move that file away, or give \`file:\` another folder`,
+  )
   await refuses(t as Tap, path, taken)
   await refuses(t as Tap, join(path, 'below'), taken)
+  await refuses(t as Tap, join(path, 'far/below'), taken)
 })
 
 t.test('a folder that every user may write to is told of, once, and used', async t => {

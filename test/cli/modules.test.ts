@@ -10,6 +10,7 @@ const from = `import { greenroom } from ${index}\nconst app = greenroom({ broker
 const rows: readonly (readonly [what: string, files: Record<string, string>, module: string, line: RegExp])[] = [
   ['is not there', { 'jobs.mjs': '' }, 'job.mjs', /There is no module "job\.mjs"\. Did you mean jobs\.mjs\?$/],
   ['has another ending', { 'jobs.ts': '' }, './jobs.js', /There is no module ".\/jobs\.js"\. Did you mean jobs\.ts\?$/],
+  ['has another ending, with two of its name', { 'a.cjs': '', 'a.mjs': '', 'a.ts': '' }, 'a.tsx', /Did you mean a\.ts\?$/],
   ['has no ending', { 'jobs.mjs': '' }, 'jobs', /Did you mean jobs\.mjs\?$/],
   ['is in no folder', {}, 'src/jobs.js', /There is no module "src\/jobs\.js"\. There is no folder \S+\/src either/],
   [
@@ -65,6 +66,18 @@ const rows: readonly (readonly [what: string, files: Record<string, string>, mod
     /name it jobs\.mjs, or write "type": "module" in \/\S+\/package\.json$/,
   ],
   [
+    'requires, in an ES module',
+    { 'jobs.mjs': `const { greenroom } = require(${index})` },
+    'jobs.mjs',
+    /ReferenceError: require is not defined .* It is an ES module: write import in the place of require, or, if all of it is CommonJS, name it jobs\.cjs$/,
+  ],
+  [
+    'exports as CommonJS, in a package of ES modules',
+    { 'package.json': '{ "type": "module" }', 'jobs.js': `\nmodule.exports = 1` },
+    'jobs.js',
+    /It is an ES module: write export in the place of module, or, if all of it is CommonJS, name it jobs\.cjs$/,
+  ],
+  [
     'uses the app of a module that imports it',
     {
       'app.mjs': `import './lib.mjs'\n${from}export { app }`,
@@ -114,7 +127,7 @@ const rows: readonly (readonly [what: string, files: Record<string, string>, mod
     'only declares',
     { 'jobs.mjs': `${from}app.declare('resize')` },
     'jobs.mjs',
-    /jobs\.mjs only declares resize\. Name the module that calls implement\(\)/,
+    /jobs\.mjs only declares resize: implement\(\) was not called while it was loaded\. Name the module that calls implement\(\) .*NestJS.* app\.work\(\), see "In a provider class" in docs\/guide\.md$/,
   ],
   [
     'starts a worker itself',

@@ -164,6 +164,19 @@ t.test('a broker that cannot be reached is exit code 3', async t => {
   t.match(worker.output, /^greenroom: .*\[FOLDER_INVALID\]\n$/m)
 })
 
+t.test("ES module syntax in a package of CommonJS is one line: Node's own warning is kept back, and no other", async t => {
+  const where = folder(t, {
+    'package.json': '{"type":"commonjs"}',
+    'jobs.js': `import { actor } from 'greenroom'`,
+    'first.cjs': `process.emitWarning('of the user')`,
+  })
+  const worker = greenroom(where, ['worker', 'first.cjs', 'jobs.js'])
+  t.equal(await worker.ended, 4)
+  t.match(worker.output, /^greenroom: jobs\.js could not be loaded: .* name it jobs\.mjs, or write "type": "module" in \S+$/m)
+  t.match(worker.output, /Warning: of the user/)
+  t.notMatch(worker.output, 'To load an ES module')
+})
+
 t.test('modules of every kind', async t => {
   const handler = `async name => { console.log('hello', name) }, { name: 'hello' }`
   const isNative = Boolean((process.features as { typescript?: unknown }).typescript)

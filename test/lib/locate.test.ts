@@ -40,7 +40,11 @@ t.test('the broker of an environment', async t => {
 t.test('no broker in production, no row, or an empty one, says which rows there are', async t => {
   const rows = { development: 'memory:', production: undefined, empty: '' }
   for (const [config, env, message] of [
-    [undefined, { NODE_ENV: 'production' }, /No broker is set, and NODE_ENV is production.*GREENROOM_BROKER/],
+    [
+      undefined,
+      { NODE_ENV: 'production' },
+      /No broker is set, and NODE_ENV is production.*GREENROOM_BROKER=file:\.greenroom, or greenroom\(\{ broker: 'file:\/var\/lib\/myapp\/queue' \}\)/,
+    ],
     [undefined, { GREENROOM_BROKER: '' }, /empty/],
     ['', {}, /empty/],
     [rows, { NODE_ENV: 'production' }, /The broker for production is undefined.*development, production, empty/],
@@ -112,6 +116,16 @@ t.test('a URL that nobody knows: what was probably meant', async t => {
     ['100%', 'For a folder write "file:100%25". It starts with one of memory:, file:'],
     ['redis://:secret@db:6379', 'Redis and RabbitMQ are not in this version. It starts with one of memory:, file:'],
     ['amqps://db', 'Redis and RabbitMQ are not in this version. It starts with one of memory:, file:'],
+    ['memory', 'Write "memory:". It starts with one of memory:, file:'],
+    ['file', 'Write "file:.greenroom". It starts with one of memory:, file:'],
+    [
+      'localhost:6379',
+      'A server is written with its scheme, redis://localhost:6379. Redis and RabbitMQ are not in this version. It starts with one of memory:, file:',
+    ],
+    [
+      'mq.example:5672',
+      'A server is written with its scheme, amqp://mq.example:5672. Redis and RabbitMQ are not in this version. It starts with one of memory:, file:',
+    ],
     ['mongodb://db', 'It starts with one of memory:, file:'],
     ['me:secret@db', 'It starts with one of memory:, file:'],
   ] as const) {
