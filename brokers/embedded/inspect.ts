@@ -57,7 +57,11 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
     for (const at of db.getKeys({ start: behind ? Buffer.concat([start, Buffer.of(0)]) : start, end: after(prefix), limit }))
       yield placeAt(at, 5)
   }
-  const first = (queue: Queue, area: number): Place | undefined => places(queue, area, undefined, 1).next().value ?? undefined
+  /** In a loop that ends, and not by `next()`: a generator that is left in the middle keeps its reading transaction, and with it every page that is freed. */
+  function first(queue: Queue, area: number): Place | undefined {
+    for (const place of places(queue, area, undefined, 1)) return place
+    return undefined
+  }
   function locate(queue: Queue, id: string): Place | undefined {
     const bytes = Buffer.from(id)
     return ids.find(queue, bytes, 0, bytes.length)?.place

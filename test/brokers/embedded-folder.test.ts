@@ -228,3 +228,37 @@ t.test(
     t.strictSame(ids(await receive(consumer, 1)), ['again'])
   },
 )
+
+t.test('pages that are freed are used again, whatever was looked at before', async t => {
+  const path = folder(t)
+  await using broker = embeddedBroker({ path, sync: 'none' })
+  const { inspector, store } = broker
+  await broker.push([
+    envelope('ready'),
+    envelope('low', { priority: 2 }),
+    envelope('later', { due: { afterMs: 1e6 } }),
+    envelope('dead'),
+    envelope('held'),
+  ])
+  const consumer = await consume(broker)
+  const held = await receive(consumer, 3)
+  await consumer.settle([{ token: held[0]!.token, kind: 'dead', reason: 'x' }])
+  await inspector!.queues()
+  await inspector!.counts('q')
+  for (const place of ['ready', 'delayed', 'leased', 'suspect', 'dead'] as const) await inspector!.list('q', place, { limit: 1 })
+  await inspector!.find('later', 'q')
+  await store!.set([{ key: 'k', value: Buffer.from('v'), ttlMs: 1e6 }])
+  await store!.get(['k', 'none'])
+  await store!.append([{ topic: 't', value: Buffer.from('v'), ttlMs: 1e6 }])
+  await store!.read([{ topic: 't' }], { waitMs: 0, signal: never })
+  await store!.members('none')
+  const sizes: number[] = []
+  for (let round = 0; round < 150; round++) {
+    await broker.push(
+      Array.from({ length: 200 }, (_, n) => envelope(`${round}-${n}`, { queue: 'busy', body: Buffer.alloc(500) })),
+    )
+    await inspector!.purge('busy')
+    sizes.push(statSync(join(path, 'data.mdb')).size)
+  }
+  t.ok(sizes[149]! < 1.2 * sizes[49]!, `${sizes[49]} bytes after 50 rounds, ${sizes[149]} after 150`)
+})
