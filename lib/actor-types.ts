@@ -74,11 +74,16 @@ export type DefineOptions<S, A extends readonly unknown[], R, Q, N, I> = ActorOp
   readonly input?: I | undefined
 }
 /**
- * What `with()` takes: what every send may say, and those options of the chain (`S`) that a message may carry.
+ * What `with()` takes: what every send may say, and those options of the chain (`S`) that a message may carry. Without `S`, or where it
+ * is any: what every send may say, so that a misspelt one is an error in helpers too.
  * @example { delay: '5m', priority: 'high', maxRetries: 3 }
  */
-export type SendOptions<S> = BaseSend & {
-  [K in keyof S as S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<infer In, any, any>
+export type SendOptions<S = {}> = BaseSend & {
+  [K in keyof S as string extends K ? never : S[K] extends Option<any, any, true> ? K : never]?: S[K] extends Option<
+    infer In,
+    any,
+    any
+  >
     ? In | undefined
     : never
 }
@@ -87,7 +92,7 @@ export type SendOptions<S> = BaseSend & {
 export type State = 'waiting' | 'delayed' | 'running' | 'done' | 'dead' | 'unknown'
 
 /** A message that was sent, from any process. Made without I/O. */
-export interface Base {
+export interface Handle {
   /** The message's id: made up, or that of `with({ id })`. */
   readonly id: string
   /** False when nothing new was stored: a duplicate, or skipped by the middleware named in `by`. */
@@ -101,7 +106,7 @@ export interface Base {
   state(): Promise<State>
 }
 /** What a handle can do. Where `P` is any (a helper that takes every actor), it is what all of them can. */
-export type Sent<R, P> = Base & (0 extends 1 & P ? {} : Gained<R, P>)
+export type Sent<R, P> = Handle & (0 extends 1 & P ? {} : Gained<R, P>)
 
 /** Anything that can be sent these arguments. */
 export interface Accepts<A extends readonly unknown[]> {
@@ -114,12 +119,17 @@ export interface Known<Q extends string, N extends string> {
   readonly '~'?: [Q, N] & never
 }
 
-/** What can be sent: an actor, or an actor with options from `with()`. `A` are its arguments, `R` its result, `Q` its queue, `N` its name. */
+/**
+ * What can be sent: an actor, or an actor with options from `with()`. `A` are its arguments, `R` its result, `S` the options that its
+ * app's chain declares (`StandardSpecs` of `standard()`), `P` the features that the chain adds to handles, `Q` its queue, `N` its name.
+ * Left out they fit every actor: `with()` of a `Sender<A>` takes what every send may say, and nothing else.
+ * @example const enqueue = <A extends readonly unknown[]>(actor: Sender<A>, ...args: A) => actor.send(...args)
+ */
 export interface Sender<
-  A extends readonly unknown[],
-  R,
-  S,
-  P,
+  A extends readonly unknown[] = any,
+  R = any,
+  S = {},
+  P = any,
   Q extends string = string,
   N extends string = string,
 > extends Accepts<A> {
@@ -165,10 +175,12 @@ export type Where<T> = T extends Accepts<never> & { send: unknown }
     ? [where?: { queue?: 'default' }]
     : [where: { queue: QueueOf<T> }]
   : [where?: { queue?: string }]
+/** What is declared without its type: whatever is sent to it is refused with this sentence. */
+export type Untyped = (...args: "Say its type: declare<typeof resize>('resize')"[]) => unknown
 export type In<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferInput<I> : never
 export type Out<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<I> : never
 
-/** The arguments and the result of an actor. */
-export type Args<T> = T extends Sender<infer A, any, any, any> ? A : never
+/** The arguments of an actor; can be spread into its `send()`. @example const enqueue = <T extends Sender>(actor: T, ...args: Args<T>) => actor.send(...args) */
+export type Args<T> = T extends { message(...args: infer A): unknown } ? A : never
 /** What an actor returns, without its promise. @example type Thumb = Result<typeof resize> */
 export type Result<T> = T extends Sender<any, infer R, any, any> ? R : never

@@ -6,15 +6,16 @@ import type {
   Actor,
   AnyFn,
   ArgsOf,
-  Base,
   Declared,
   DefineOptions,
+  Handle,
   Handler,
   In,
   NameOf,
   Out,
   ReturnOf,
   Sent,
+  Untyped,
   Where,
 } from './actor-types.ts'
 import { createActor } from './actor.ts'
@@ -75,10 +76,13 @@ export interface App<S = {}, P = never> extends AsyncDisposable {
       I
     >,
   ): [I] extends [never] ? Actor<F, S, P, Q, N> : Actor<(input: In<I>) => Promise<Awaited<R>>, S, P, Q, N>
-  /** A typed handle of an actor whose code is not here. `F` is a function type, or `typeof` an actor imported as a type: then the queue must match. */
-  declare<F extends AnyFn>(name: NameOf<F>, ...where: Where<F>): Declared<F, S, P>
+  /**
+   * A typed handle of an actor whose code is not here. `F` is a function type, or `typeof` an actor imported as a type: then the name
+   * and the queue must match. "Expected 2 arguments": the actor has a queue of its own, so say it: `{ queue: 'images' }`.
+   */
+  declare<F extends AnyFn = Untyped>(name: NameOf<F>, ...where: Where<F>): Declared<F, S, P>
   /** Stores plain messages in one batch. @throws {GreenroomError} `MESSAGE_INVALID`, `SEND_PARTIAL` with a verdict for each */
-  send(messages: Iterable<Message>): Promise<Base[]>
+  send(messages: Iterable<Message>): Promise<Handle[]>
   /** The handle of any message by its id. No I/O until it is asked something. */
   sent(id: string): Sent<unknown, P>
   /** The names of the middleware, outermost first. */

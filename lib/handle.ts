@@ -2,7 +2,7 @@
  * The handle of a message: its id, and what can be asked of it from any process. Made without I/O. What middleware provide are
  * methods of a class that each app makes once, so that a handle costs a send no more for them.
  */
-import type { Base, State } from './actor-types.ts'
+import type { Handle, State } from './actor-types.ts'
 import type { Place } from './broker.ts'
 import { GreenroomError } from './errors.ts'
 import type { Live } from './live.ts'
@@ -17,7 +17,7 @@ export const STATES: Readonly<Record<Place, State>> = {
   dead: 'dead',
 }
 
-export class Handle implements Base {
+export class MessageHandle implements Handle {
   readonly id: string
   readonly stored: boolean
   declare readonly by?: string // only where there is one: a handle is printed and sent as JSON
@@ -45,7 +45,7 @@ export class Handle implements Base {
     return entry ? STATES[entry.place] : 'unknown'
   }
   /** What a method that a middleware provides is told. */
-  static asked(handle: Handle): Asked {
+  static asked(handle: MessageHandle): Asked {
     const { id } = handle,
       queue = handle.#queue
     const services = async (): Promise<Services> => (await handle.#live()).services
@@ -57,21 +57,21 @@ export type MakeHandle = (
   id: string,
   queue: string | undefined,
   verdict?: { readonly stored: boolean; readonly by?: string },
-) => Handle
+) => MessageHandle
 
 /** What handles have of their own. One that had `then` would be waited for, as a promise is. */
 const TAKEN: ReadonlySet<string> = new Set(['id', 'stored', 'by', 'then', 'toJSON'])
 
 /** How an app with this chain makes handles. @throws {GreenroomError} `MIDDLEWARE_INVALID` for a method that is none, or that they have already */
 export function handleMaker(chain: readonly AnyMiddleware[], live: () => Promise<Live>): MakeHandle {
-  const Own = { Handle: class extends Handle {} }.Handle
+  const Own = { Handle: class extends MessageHandle {} }.Handle
   for (const { name, provides = {} } of chain)
     for (const [feature, methods] of Object.entries(provides))
       for (const [method, answer] of Object.entries((methods ?? {}) as object)) {
         if (typeof answer !== 'function') throw noMethod(`${name}.provides.${feature}.${method}`)
         if (TAKEN.has(method) || method in Own.prototype) throw taken(name, method)
-        const value = function (this: Handle, ...args: unknown[]): unknown {
-          return answer(Handle.asked(this), ...args)
+        const value = function (this: MessageHandle, ...args: unknown[]): unknown {
+          return answer(MessageHandle.asked(this), ...args)
         }
         Object.defineProperty(Own.prototype, method, { value })
       }

@@ -1,8 +1,8 @@
 /** What an actor, a declared actor and every `with()` can do: make messages, send them, find them again. */
-import type { Base } from './actor-types.ts'
+import type { Handle } from './actor-types.ts'
 import { type Definition, type Hints, TARGET } from './definition.ts'
 import { GreenroomError, notStored, rejectNotStored } from './errors.ts'
-import type { Handle, MakeHandle } from './handle.ts'
+import type { MakeHandle } from './handle.ts'
 import type { Live } from './live.ts'
 import type { Message } from './message.ts'
 import type { Sending, Services } from './middleware.ts'
@@ -58,11 +58,11 @@ export const notCallable = (name: string) => (): never => {
 
 /** The methods of a sender, all of which work after destructuring. Untyped here: `Sender` gives users the types. */
 export interface SenderMethods {
-  send(...args: unknown[]): Promise<Base>
-  sendMany(batch: Iterable<readonly unknown[]>): Promise<Base[]>
+  send(...args: unknown[]): Promise<Handle>
+  sendMany(batch: Iterable<readonly unknown[]>): Promise<Handle[]>
   message(...args: unknown[]): Message
   with(options: Readonly<Record<string, unknown>>): SenderMethods
-  sent(id: string): Base
+  sent(id: string): Handle
 }
 
 export function createSender(host: SenderHost, definition: () => Definition, settings: Settings | undefined): SenderMethods {
@@ -95,7 +95,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
     return valid instanceof Promise ? valid.then(() => made, rejectNotStored) : made
   }
   /** One promise a message: the hot path of whoever sends. */
-  const one = (made: Made): Promise<Base> =>
+  const one = (made: Made): Promise<Handle> =>
     new Promise((resolve, reject) => {
       const settle = (verdict: Verdict) => {
         if ('failed' in verdict) reject(verdict.failed)

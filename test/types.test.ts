@@ -104,14 +104,14 @@ t.test('an editor shows short types with names that users know', async t => {
     signal: 'const signal: AbortSignal',
     log: 'const log: Logger',
     option: '(property) maxRetries?: number | undefined',
-    sent: 'const sent: Base',
-    send: `(method) ${sender}.send(url: string, width: number): Promise<Base>`,
-    sendMany: `(method) ${sender}.sendMany(batch: readonly [url: string, width: number][] | Iterable<[url: string, width: number]>): Promise<Base[]>`,
+    sent: 'const sent: Handle',
+    send: `(method) ${sender}.send(url: string, width: number): Promise<Handle>`,
+    sendMany: `(method) ${sender}.sendMany(batch: readonly [url: string, width: number][] | Iterable<[url: string, width: number]>): Promise<Handle[]>`,
     sender: `const later: ${sender}`,
     with: `(method) ${sender}.with(options: SendOptions<StandardSpecs>): ${sender}`,
     declared: `const declared: Declared<${actor}, StandardSpecs, never>`,
     'actor()': `(method) App<StandardSpecs, never>.actor<${greet}, "default", never, Promise<void>, "greet">(handler: ${greet}, options?: DefineOptions<StandardSpecs, [name: string], void, "default", "greet", never> | undefined): Actor<...>`,
-    state: '(method) Base.state(): Promise<State>',
+    state: '(method) Handle.state(): Promise<State>',
     message: `(method) ${sender}.message(url: string, width: number): Message<[url: string, width: number], ${shape}>`,
   })
   for (const [name, text] of Object.entries(hovers)) t.ok(text.length < LONGEST_HOVER, `${name}: ${text.length} characters`)

@@ -2,7 +2,7 @@
  * What the programs use and the package does not bring yet, as types: rate limits, results, composition, schedules, cancel
  * and progress. It shrinks as features arrive; when it is empty, delete it. Nothing here exists at run time.
  */
-import type { ArgsIn, BaseSend, Base, Duration, ForActor, Message, Middleware, Option, ResultOf } from '../../dist/esm/index.js'
+import type { ArgsIn, BaseSend, Handle, Duration, ForActor, Message, Middleware, Option, ResultOf } from '../../dist/esm/index.js'
 
 /** A step of a pipeline: takes the result before it as its last argument. */
 interface Step<In, Out> { readonly '~step'?: [take: (input: In) => void, give: Out] }
@@ -18,7 +18,7 @@ declare module '../../dist/esm/lib/actor-types.js' {
   interface Sender<A extends readonly unknown[], R, S, P, Q extends string = string, N extends string = string> extends Step<Only<A>, R> {
     partial<const P extends Prefix<A>>(...args: P): Step<Only<Drop<A, P>>, R>
   }
-  interface Base {
+  interface Handle {
     cancel(reason?: string): Promise<'cancelled' | 'asked' | 'too late'>
     progress(o?: { signal?: AbortSignal }): AsyncIterable<Progress>
   }
@@ -27,7 +27,7 @@ declare module '../../dist/esm/lib/current.js' {
   interface Current { progress(done: number, note?: unknown): void }
 }
 
-interface Runnable<R> { send(o?: BaseSend): Promise<Base & ResultOf<R>>, readonly '~result'?: R }
+interface Runnable<R> { send(o?: BaseSend): Promise<Handle & ResultOf<R>>, readonly '~result'?: R }
 type Unit<R> = Message<any, R> | Runnable<R>
 type ResultsOf<T extends readonly Unit<any>[]> = { -readonly [K in keyof T]: T[K] extends { readonly '~result'?: infer R } ? R : never }
 interface KeyOf extends ForActor { readonly type: (...args: ArgsIn<this>) => string }
