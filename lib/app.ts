@@ -39,7 +39,7 @@ import { checkId, checkName } from './names.ts'
 import { defaultsOf, optionTable } from './options.ts'
 import { rememberApp } from './registry.ts'
 import { validate } from './schema.ts'
-import { createSender, type Made, notCallable, sendable, type SenderHost, store } from './sender.ts'
+import { createSender, itemsOf, type Made, notCallable, sendable, type SenderHost, store } from './sender.ts'
 import { toSending } from './sending.ts'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { work } from './work.ts'
@@ -183,7 +183,7 @@ export function createApp<const M extends readonly Entry[]>(
   }
 
   async function checked(messages: Iterable<Message>): Promise<readonly Made[]> {
-    const batch = [...messages].map(message => {
+    const batch = itemsOf(messages, 'app.send()', 'Write app.send([message])').map(message => {
       const made = sending(message)
       return { ...made, body: encoder.encode(made.message) }
     })

@@ -9,7 +9,7 @@ import { shown } from './duration.ts'
 import { GreenroomError, listed } from './errors.ts'
 import type { Logger } from './log.ts'
 import { type Priority, PRIORITIES } from './message.ts'
-import { checkName } from './names.ts'
+import { checkName, isName } from './names.ts'
 import { checkRecord, type OptionTable, resolve, type ResolvedOptions } from './options.ts'
 import { shared } from './registry.ts'
 import { isSchema } from './schema.ts'
@@ -72,8 +72,10 @@ export function define(
       help: "Write app.actor(async url => { … }, { name: 'resize' })",
     })
   checkRecord(given, 'an actor')
-  const name = actorName(handler as Handler, given['name'])
-  checkOptions(table, hints, given, ACTOR_OPTIONS, `the actor ${name}`, 'actor')
+  const called = given['name'] ?? (handler as Handler).name
+  const on = isName(called) ? `the actor ${called}` : 'an actor'
+  checkOptions(table, hints, given, ACTOR_OPTIONS, on, 'actor') // before the name: that may be what is misspelt
+  const name = actorName(called)
   if (given['name'] === undefined && name.length <= 2)
     log.warn({ actor: name }, 'a very short name: if a bundler made it, it changes with the next build; give { name }')
   const { input, priority } = given
@@ -92,8 +94,7 @@ export function define(
   }
 }
 
-function actorName(handler: Handler, given: unknown): string {
-  const name = given ?? handler.name
+function actorName(name: unknown): string {
   if (name !== '') return checkName(name, 'actor')
   throw new GreenroomError('ACTOR_ANONYMOUS', 'An actor has no name', {
     help: "The function is anonymous: name it in the options, app.actor(async () => { … }, { name: 'resize' })",
@@ -106,6 +107,12 @@ export function checkPriority(value: unknown): Priority {
     help: `It is one of ${listed(PRIORITIES.map(word => `'${word}'`))}`,
   })
 }
+
+/** What other libraries call an option. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['timeout', 'timeLimit'],
+  ['attempts', 'maxRetries'],
+])
 
 /** @throws {GreenroomError} `OPTION_UNKNOWN` with the nearest option, or the middleware that would bring it */
 export function checkOptions(
@@ -128,14 +135,17 @@ export function checkOptions(
       ...own,
       ...[...table].filter(([, { option }]) => level === 'actor' || option.perMessage).map(([known]) => known),
     ]
-    const near = nearest(name, known),
+    const elsewhere = ELSEWHERE.get(name) ?? ''
+    const near = known.includes(elsewhere) ? elsewhere : nearest(name, known),
       bring = Object.hasOwn(hints, name) ? hints[name] : undefined
     throw new GreenroomError('OPTION_UNKNOWN', `Unknown option ${shown(name)} on ${on}`, {
       help: bring
         ? `Add ${bring} to the app's middleware`
-        : near
-          ? `Did you mean ${near}?`
-          : `Known are ${listed(known)}; others come with a middleware`,
+        : name === 'concurrency'
+          ? 'It is of a worker: give it to app.work(), or to greenroom worker --concurrency'
+          : near
+            ? `Did you mean ${near}?`
+            : `Known are ${listed(known)}; others come with a middleware`,
     })
   }
 }

@@ -110,7 +110,7 @@ export function createLifecycle({ make, endUsers, clock, sendTimeoutMs, maxPendi
     open,
     openToSend,
     checkOpen(given) {
-      if (given !== live || shutting) throw appClosed()
+      if (given !== live || shutting) throw appClosed(UNAWAITED)
     },
     checkNotClosed() {
       if (closed || closing) throw appClosed()
@@ -123,8 +123,7 @@ export function createLifecycle({ make, endUsers, clock, sendTimeoutMs, maxPendi
 /** Which broker it is, and where, is known when it is open. */
 const NAMELESS = { name: 'the broker' }
 
-const appClosed = () =>
-  new GreenroomError('APP_CLOSED', 'The app is closed', {
-    help: 'Make a new one with greenroom(), or close it later',
-    stored: 'no',
-  })
+const UNAWAITED = 'It was closed while a worker started: await app.work() first, and worker.stopped where it has to finish'
+
+const appClosed = (help = 'Make a new one with greenroom(), or close it later') =>
+  new GreenroomError('APP_CLOSED', 'The app is closed', { help, stored: 'no' })

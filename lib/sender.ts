@@ -1,6 +1,7 @@
 /** What an actor, a declared actor and every `with()` can do: make messages, send them, find them again. */
 import type { Handle } from './actor-types.ts'
 import { type Definition, type Hints, TARGET } from './definition.ts'
+import { shown } from './duration.ts'
 import { GreenroomError, notStored, rejectNotStored } from './errors.ts'
 import type { MakeHandle } from './handle.ts'
 import type { Live } from './live.ts'
@@ -113,7 +114,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
       }
     },
     async sendMany(batch) {
-      const all = [...batch]
+      const all = itemsOf(batch, 'sendMany()', 'Write sendMany([[a, 1], [b, 2]]): one array a message')
       if (settings?.id !== undefined && all.length > 1)
         throw new GreenroomError('OPTION_INVALID', 'One id is given for several messages', {
           help: 'Use with({ id }).send() for each',
@@ -135,6 +136,12 @@ export function createSender(host: SenderHost, definition: () => Definition, set
       return { actor: name, queue: settings?.queue ?? queue }
     },
   } as SenderMethods
+}
+
+/** What is in a list. A single thing without its brackets is no list. @throws {GreenroomError} `MESSAGE_INVALID` */
+export function itemsOf<T>(list: Iterable<T>, of: string, help: string): readonly T[] {
+  if (typeof (list as Iterable<T> | null | undefined)?.[Symbol.iterator] === 'function') return [...list]
+  throw new GreenroomError('MESSAGE_INVALID', `${of} takes a list, not ${shown(list)}`, { help, stored: 'no' })
 }
 
 function checkArgs(args: unknown): readonly unknown[] {

@@ -43,6 +43,10 @@ t.test('what cannot be an actor', async t => {
     [fn, { retries: 3 }, 'OPTION_UNKNOWN', /Did you mean maxRetries\?/],
     [fn, { completelyElse: 3 }, 'OPTION_UNKNOWN', /Known are name, queue, priority, input/],
     [fn, { delay: '1m' }, 'OPTION_UNKNOWN', /delay/],
+    [anonymous, { nmae: 'a' }, 'OPTION_UNKNOWN', /"nmae" on an actor\. Did you mean name\?/],
+    [fn, { timeout: '5s' }, 'OPTION_UNKNOWN', /Did you mean timeLimit\?/],
+    [fn, { attempts: 3 }, 'OPTION_UNKNOWN', /Did you mean maxRetries\?/],
+    [fn, { concurrency: 3 }, 'OPTION_UNKNOWN', /give it to app\.work\(\), or to greenroom worker --concurrency/],
     [fn, { maxRetries: -1 }, 'OPTION_INVALID', /maxRetries cannot be -1.*0 to 1000/],
     [fn, { maxRetries: 2 ** 40 }, 'OPTION_INVALID', /1000/],
     [fn, { minBackoff: 'soon' }, 'DURATION_INVALID', /minBackoff/],
@@ -72,6 +76,26 @@ t.test('an option says which middleware would bring it', async t => {
     [{ toString: 5 }, /Unknown option "toString"/],
   ] as const)
     t.throws(() => app.actor(() => {}, { name: 'a1b', ...options } as never), { code: 'OPTION_UNKNOWN', message })
+})
+
+t.test('one message without its brackets is no list, and says how to write it', async t => {
+  const { app } = open(t)
+  const mail = app.actor(async (_to: string) => {}, { name: 'mail' })
+  for (const [given, shown] of [
+    [mail.message('ada'), 'an object'],
+    [{}, 'an object'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+  ] as const)
+    await t.rejects(app.send(given as never), {
+      code: 'MESSAGE_INVALID',
+      message: `app.send() takes a list, not ${shown}. Write app.send([message]) [MESSAGE_INVALID]`,
+      stored: 'no',
+    })
+  await t.rejects(mail.sendMany({} as never), {
+    code: 'MESSAGE_INVALID',
+    message: /^sendMany\(\) takes a list, not an object\. Write/,
+  })
 })
 
 t.test('what cannot be an app', async t => {

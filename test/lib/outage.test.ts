@@ -328,7 +328,7 @@ t.test('a worker that starts while the app closes does not outlive it', async t 
     const closing = app.close()
     await turns()
     late.open()
-    await t.rejects(working, { code: 'APP_CLOSED' })
+    await t.rejects(working, { code: 'APP_CLOSED', help: /await app\.work\(\) first/ })
     await closing
     await turns()
     t.match(await memory.inspector.counts('default'), { ready: 1, leased: 0 })
