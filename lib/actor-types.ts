@@ -48,6 +48,8 @@ export interface BaseSend {
   queue?: string | undefined
   /** The id of the message; a second one of the same id is a duplicate while the first is there. @default a new UUID */
   id?: string | undefined
+  /** A second message of this `id` within so long is a duplicate, whatever became of the first. At most 365d. @default only while it is there */
+  once?: Duration | undefined
   /** Gives up waiting: `send()` rejects with `SEND_ABORTED`. */
   signal?: AbortSignal | undefined
 }

@@ -18,7 +18,7 @@ export const DEFAULT_QUEUE = 'default'
 
 /** Options of an actor and of `with()` that are the core's own. */
 export const ACTOR_OPTIONS: ReadonlySet<string> = new Set(['name', 'queue', 'priority', 'input'])
-export const SEND_OPTIONS: ReadonlySet<string> = new Set(['delay', 'at', 'priority', 'queue', 'id', 'signal'])
+export const SEND_OPTIONS: ReadonlySet<string> = new Set(['delay', 'at', 'priority', 'queue', 'id', 'once', 'signal'])
 export const RESERVED_OPTIONS: ReadonlySet<string> = new Set([...ACTOR_OPTIONS, ...SEND_OPTIONS])
 
 export type Handler = (...args: unknown[]) => unknown

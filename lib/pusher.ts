@@ -106,7 +106,9 @@ export function createPusher({
       return error
     }
     try {
-      const toPush = sendChain ? (await throughChain(batch)).filter(({ gone }) => !gone) : batch
+      const passed = sendChain ? await throughChain(batch) : batch
+      if (!broker.capabilities.once) refuseOnce(passed)
+      const toPush = passed.some(({ gone }) => gone) ? passed.filter(({ gone }) => !gone) : passed
       if (toPush.length === 0) return
       const pushed = await within(push(toPush), sendTimeoutMs, clock, late)
       toPush.forEach((item, i) => give(item, verdictOf(pushed[i])))
@@ -147,6 +149,10 @@ export function createPusher({
       item.sending = verdict.sending
       return true
     })
+  }
+
+  function refuseOnce(batch: readonly Pending[]): void {
+    for (const item of batch) if (item.sending.onceMs !== undefined) give(item, { failed: forgetful(broker) })
   }
 
   function give(item: Pending, verdict: Verdict): void {
@@ -223,6 +229,12 @@ export const tooMany = ({ name }: { readonly name: string }, maxPending: number)
   new GreenroomError('SEND_PENDING', `${maxPending} sends wait for ${name}, which does not answer`, {
     help: 'Nothing was stored. Try again later, or raise maxPending',
     retryable: true,
+    stored: 'no',
+  })
+
+const forgetful = ({ name }: { readonly name: string }) =>
+  new GreenroomError('BROKER_UNSUPPORTED', `${name} cannot remember an id once its message is gone`, {
+    help: 'Leave `once` out, or use a broker that can (docs/brokers.md); or let the handler see that its work is done',
     stored: 'no',
   })
 

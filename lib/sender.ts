@@ -68,7 +68,7 @@ export interface SenderMethods {
 
 export function createSender(host: SenderHost, definition: () => Definition, settings: Settings | undefined): SenderMethods {
   const settled = (): Settings => settings ?? { options: NONE, resolved: definition().options }
-  const due = settings && dueIn(settings)
+  const beside = settings && besideOf(settings)
   const make = (args: readonly unknown[]): Made => {
     const { name, queue, priority, options } = definition()
     const message: Message = {
@@ -85,7 +85,7 @@ export function createSender(host: SenderHost, definition: () => Definition, set
       priority: settings?.priority ?? priority,
       body: host.encode(message),
     }
-    return due ? { ...made, due } : made
+    return beside ? { ...made, ...beside } : made
   }
   /** Checked and encoded before anything is awaited: what the caller changes afterwards is not sent. */
   const checked = (args: readonly unknown[]): Made | Promise<Made> => {
@@ -142,6 +142,13 @@ export function createSender(host: SenderHost, definition: () => Definition, set
 export function itemsOf<T>(list: Iterable<T>, of: string, help: string): readonly T[] {
   if (typeof (list as Iterable<T> | null | undefined)?.[Symbol.iterator] === 'function') return [...list]
   throw new GreenroomError('MESSAGE_INVALID', `${of} takes a list, not ${shown(list)}`, { help, stored: 'no' })
+}
+
+/** What travels beside the body of a message; undefined: nothing, as for most. */
+function besideOf(settings: Settings): Pick<Sending, 'due' | 'onceMs'> | undefined {
+  const due = dueIn(settings),
+    { once } = settings
+  return due || once !== undefined ? { ...(due && { due }), ...(once !== undefined && { onceMs: once }) } : undefined
 }
 
 function checkArgs(args: unknown): readonly unknown[] {

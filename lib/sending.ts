@@ -17,6 +17,8 @@ export interface Settings {
   readonly delay?: number
   /** Epoch ms. */
   readonly at?: number
+  /** ms from the moment of sending. */
+  readonly once?: number
   readonly signal?: AbortSignal
   /** What travels in the message: parsed values where they are plain, else as given. */
   readonly options: Readonly<Record<string, unknown>>
@@ -56,6 +58,7 @@ export function withOptions(
     ...(id === undefined ? {} : { id: checkId(id) }),
     ...(queue === undefined ? {} : { queue: checkName(queue, 'queue') }),
     ...(priority === undefined ? {} : { priority: checkPriority(priority) }),
+    ...(given['once'] === undefined ? {} : { once: onceOf(given['once'], id ?? before.id) }),
     ...(signal === undefined ? {} : { signal }),
     options: { ...before.options, ...own },
     resolved: resolve(table, before.resolved, own, 'message'),
@@ -74,8 +77,17 @@ function parseDue({ delay, at }: Readonly<Record<string, unknown>>, now: number)
   })
 }
 
+/** How long an id is remembered. @throws {GreenroomError} `OPTION_INVALID` where no id is given: a new one is never a second one */
+function onceOf(value: unknown, id: unknown): number {
+  const ms = durationMs(value, 'once')
+  if (ms > 0 && id !== undefined) return ms
+  throw new GreenroomError('OPTION_INVALID', ms > 0 ? 'once is given without an id' : 'once cannot be 0', {
+    help: "Write with({ id: 'page-42', once: '1d' }): a second message of that id within a day is a duplicate",
+  })
+}
+
 /** The base options of a message in plain form; they travel beside the body and are taken out of it before it is encoded. */
-const BESIDE: ReadonlySet<string> = new Set(['delay', 'at', 'priority'])
+const BESIDE: ReadonlySet<string> = new Set(['delay', 'at', 'priority', 'once'])
 
 /** The plain data of a call, with what `with()` said of its time and band among its options. */
 export function plainMessage(
@@ -85,11 +97,12 @@ export function plainMessage(
   id: string,
   timestamp: number,
 ): Message {
-  const { delay, at, priority } = settings
+  const { delay, at, priority, once } = settings
   const beside = {
     ...(delay === undefined ? {} : { delay }),
     ...(at === undefined ? {} : { at }),
     ...(priority === undefined ? {} : { priority }),
+    ...(once === undefined ? {} : { once }),
   }
   return {
     id,
@@ -130,6 +143,7 @@ export function toSending(
     options: resolve(table, definition?.options ?? defaults, options, 'message'),
     priority: checkPriority(given),
     ...(due ? { due: dueIn(due)! } : {}),
+    ...(message.options['once'] === undefined ? {} : { onceMs: onceOf(message.options['once'], message.id) }),
   }
 }
 

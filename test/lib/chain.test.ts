@@ -84,7 +84,7 @@ t.test('two middleware that declare one option are an error, and so is one that 
       message: /b and a both declare the option x/,
     },
   )
-  for (const own of ['queue', 'delay', 'name', 'priority', 'id']) {
+  for (const own of ['queue', 'delay', 'name', 'priority', 'id', 'once']) {
     t.throws(() => greenroom({ middleware: [{ name: 'a', options: options(own) }] }), {
       code: 'OPTION_CLASH',
       message: new RegExp(`option ${own}`),

@@ -132,6 +132,8 @@ t.test('app.send() refuses what is not a message, and stores nothing of its batc
     [{ delay: 'soon' }, 'DURATION_INVALID'],
     [{ at: 'x' }, 'OPTION_INVALID'],
     [{ delay: 1, at: 1 }, 'OPTION_INVALID'],
+    [{ once: 'soon' }, 'DURATION_INVALID'],
+    [{ once: 0 }, 'OPTION_INVALID'],
     [{ priority: 'urgent' }, 'OPTION_INVALID'],
     [{ maxRetries: -1 }, 'OPTION_INVALID'],
     [JSON.parse('{"__proto__":{"maxRetries":1}}'), 'OPTION_INVALID'],
@@ -381,4 +383,45 @@ t.test('a direct call does not touch the broker', async t => {
   t.equal(app.actor(add, { name: 'sum' })(1, 2), 3)
   await turns()
   await app.close()
+})
+
+t.test('once: an id is a duplicate for so long, also when its message is done, dead or gone', async t => {
+  const { app, clock, until, memory } = await openMoving(t, { middleware: [...standard({ maxRetries: 0 })] })
+  const page = app.actor(
+    async (url: string) => {
+      if (url.includes('bad')) throw new Error('no such page')
+    },
+    { name: 'page' },
+  )
+  const once = (id: string) => page.with({ id, once: '1h' })
+  await app.work()
+  for (const id of ['good', 'bad']) {
+    t.match(await once(id).send(id), { id, stored: true })
+    await until('settled')
+    t.match(await once(id).send(id), { id, stored: false })
+  }
+  await memory.inspector.drop('default', ['bad'])
+  t.match(await app.send([once('bad').message('bad')]), [{ stored: false }], 'also as plain data')
+  clock.advance(3_600_000)
+  t.match(await app.send([once('good').message('good')]), [{ stored: true }], 'and not for longer')
+  t.match(await once('good').with({ once: undefined, id: 'other' }).send('good'), { stored: true })
+})
+
+t.test('once needs an id, and a broker that can remember one', async t => {
+  const { app } = open(t)
+  const page = app.actor((_url: string) => {}, { name: 'page' })
+  t.throws(() => page.with({ once: '1h' }), { code: 'OPTION_INVALID', message: /once is given without an id.*with\(\{ id/ })
+  t.throws(() => page.with({ id: 'a', once: 0 }), { code: 'OPTION_INVALID', message: /once cannot be 0/ })
+  t.throws(() => page.with({ id: 'a', once: 'soon' as never }), { code: 'DURATION_INVALID' })
+  const memory = memoryBroker()
+  t.teardown(() => memory[Symbol.asyncDispose]())
+  const forgetful = Object.assign(Object.create(memory) as typeof memory, {
+    capabilities: { ...memory.capabilities, once: false },
+  })
+  const other = greenroom({ broker: forgetful })
+  t.teardown(() => other.close())
+  const there = other.actor((_url: string) => {}, { name: 'page' })
+  const [refused, plain] = await Promise.allSettled([there.with({ id: 'a', once: '1h' }).send('a'), there.send('b')])
+  t.match(refused, { reason: { code: 'BROKER_UNSUPPORTED', stored: 'no', message: /cannot remember an id/ } })
+  t.match(plain, { value: { stored: true } }, 'its neighbours of the same turn are stored')
 })
