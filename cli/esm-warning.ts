@@ -2,7 +2,7 @@
  * Node warns of ES module syntax in a file that it takes for CommonJS, and then throws. The command line says the same with the
  * file and the fix, so that warning, and no other, is kept back while a module is loaded.
  */
-const TEXT = /^To load an ES module, set "type": "module"/
+const TEXT = /^To load an ES module, set "type": "module"|^Failed to load the ES module: .*"type": "module"/ // Node 20; 22.12 and later
 
 /** Node emits it past `process.emitWarning()`, so it is caught where it is emitted. */
 export async function withoutEsmWarning<T>(load: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../lib/clock.ts'
 import type { Child, Io, StopCause } from './command.ts'
+import { crashLine } from './crash.ts'
 import { EXIT } from './exit.ts'
 import { run } from './run.ts'
 
@@ -130,6 +131,12 @@ function lines(stream: Readable, each: (text: string) => void): void {
 
 // Whoever reads may go away (`greenroom queues | head -1`, a parent that is killed): that is no reason to lose what runs.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
+// A monitor, so that Node ends the process as it would without us. It is silent where the user's own code has a say.
+process.on('uncaughtExceptionMonitor', (error, origin) => {
+  const line = process.listenerCount('uncaughtException') === 0 ? crashLine(error, origin) : undefined
+  if (line !== undefined) io.error(line)
+})
 
 process.exitCode = await run(process.argv.slice(2), io)
 if (process.connected) process.disconnect()
