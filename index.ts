@@ -29,6 +29,7 @@ export type {
   Sent,
   Shape,
   State,
+  Untyped,
 } from './lib/actor-types.ts'
 export type { App } from './lib/app.ts'
 export type { Config } from './lib/config.ts'

@@ -183,6 +183,11 @@ export type In<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferInput<I> 
 export type Out<I> = I extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<I> : never
 
 /** The arguments of an actor; can be spread into its `send()`. @example const enqueue = <T extends Sender>(actor: T, ...args: Args<T>) => actor.send(...args) */
-export type Args<T> = T extends { message(...args: infer A): unknown } ? A : never
+export type Args<T> = T extends {
+  /** What takes them. */
+  message(...args: infer A): unknown
+}
+  ? A
+  : never
 /** What an actor returns, without its promise. @example type Thumb = Result<typeof resize> */
 export type Result<T> = T extends Sender<any, infer R, any, any> ? R : never
