@@ -8,7 +8,7 @@ import type { Sender } from './lib/actor-types.ts'
 import type { App } from './lib/app.ts'
 import type { Broker, Envelope } from './lib/broker.ts'
 import { afterRealTime, systemClock } from './lib/clock.ts'
-import { targetOf } from './lib/definition.ts'
+import { type Target, targetOf } from './lib/definition.ts'
 import { type Duration, durationMs, shown } from './lib/duration.ts'
 import { GreenroomError, listed } from './lib/errors.ts'
 import { type Failure, decodeFailure } from './lib/failure.ts'
@@ -70,7 +70,10 @@ export interface TestApp extends AsyncDisposable {
   join(options?: JoinOptions): Promise<void>
   /** Moves the clock, and runs what becomes due on the way. @throws {GreenroomError} `TEST_UNBOUNDED` as join() */
   advance(by: Duration, options?: AdvanceOptions): Promise<void>
-  /** Runs the handler alone: no queue, no middleware; with `current()` as given. */
+  /**
+   * Runs the handler alone: no queue, no middleware; with `current()` as given.
+   * @throws {GreenroomError} `ACTOR_NOT_IMPLEMENTED`, `ACTOR_INVALID`, `MESSAGE_INVALID`, `SCHEMA_MISMATCH`, and whatever the handler throws
+   */
   run<A extends readonly unknown[], R>(
     actor: Sender<A, R, any, any>,
     args: A,
@@ -225,7 +228,7 @@ export async function testing(app: AnyApp, options: TestOptions = {}): Promise<T
 
   async function advance(by: Duration, options: AdvanceOptions = {}): Promise<void> {
     const { timeout = DEFAULT_TIMEOUT_MS } = knownOptions(options, ['timeout'], 'advance()')
-    const end = clock.monotonic() + durationMs(by, 'advance')
+    const end = clock.monotonic() + durationMs(by, 'The time of advance()')
     let arrived = false
     const toTheNext = () => {
       if (arrived) return false
@@ -261,7 +264,7 @@ export async function testing(app: AnyApp, options: TestOptions = {}): Promise<T
   }
   const sent = (actor?: unknown): readonly Message<any, any>[] => {
     const all = stored.map(decoded),
-      target = actor === undefined ? undefined : targetOf(actor)
+      target = actor === undefined ? undefined : actorOf(actor, 'sent()')
     return target ? all.filter(message => message.actor === target.actor) : all
   }
   return {
@@ -270,8 +273,10 @@ export async function testing(app: AnyApp, options: TestOptions = {}): Promise<T
     advance: (by, options) => during('advance()', () => advance(by, options)),
     clock,
     run: (actor, args, options = {}) => {
-      const name = targetOf(actor)?.actor ?? ''
-      const alone = async () => runAlone(internals, name, args, knownOptions(options, ['attempt', 'signal'], 'run()'))
+      const alone = async () => {
+        const { actor: name } = actorOf(actor, 'run()')
+        return runAlone(internals, name, checkArgs(args), knownOptions(options, ['attempt', 'signal'], 'run()'))
+      }
       return during('run()', alone) as Promise<never>
     },
     get dead() {
@@ -309,6 +314,23 @@ export async function testing(app: AnyApp, options: TestOptions = {}): Promise<T
 const quiet = (log: Logger): Logger => ({ debug() {}, info() {}, warn() {}, error: (facts, text) => log.error(facts, text) })
 
 const count = (n: number, one: string, several: string) => `${n} ${n === 1 ? one : several}`
+
+/** @throws {GreenroomError} `ACTOR_INVALID` for a name, or a function that is no actor */
+function actorOf(actor: unknown, of: string): Target {
+  const target = targetOf(actor)
+  if (target) return target
+  throw new GreenroomError('ACTOR_INVALID', `${of} takes an actor, not ${shown(actor)}`, {
+    help: 'Pass the actor itself, as app.actor() or app.declare() returned it, and not its name',
+  })
+}
+
+/** @throws {GreenroomError} `MESSAGE_INVALID` */
+function checkArgs(args: readonly unknown[]): readonly unknown[] {
+  if (Array.isArray(args)) return args
+  throw new GreenroomError('MESSAGE_INVALID', `run() takes the arguments as one array, not ${shown(args)}`, {
+    help: 'Write t.run(actor, [a, b], { attempt: 1 })',
+  })
+}
 
 function unbounded(what: string, names: readonly string[], { definitions }: Internals): GreenroomError {
   const missing = [...definitions.values()]

@@ -253,7 +253,7 @@ t.test('run() calls the handler alone, with current() as given', async t => {
     code: 'ACTOR_NOT_IMPLEMENTED',
     message: /"elsewhere".*a1b/,
   })
-  await rejects(test.run((() => {}) as never, []), { code: 'ACTOR_NOT_IMPLEMENTED' })
+  await rejects(test.run((() => {}) as never, []), { code: 'ACTOR_INVALID' })
 })
 
 t.test('dead tells what was given up, with its reason and its failure, oldest first', async t => {
@@ -340,4 +340,24 @@ t.test('decorate injects failures of every call, and the app comes through', asy
   t.strictSame(ran, [2], 'it ran once: the settlement was made again')
   t.match(all('settled').at(-1), { settled: 'ok' })
   t.equal(all('trouble').length, 2)
+})
+
+t.test('what is given in the place of an actor, its arguments or a time says what belongs there', async t => {
+  const { app } = open(t)
+  const charge = app.actor(async (_invoice: string, _cents: number) => {}, { name: 'charge' })
+  await using test = await testing(app)
+  const itself = (of: string) => ({
+    code: 'ACTOR_INVALID',
+    message: `${of} takes an actor, not "charge". Pass the actor itself, as app.actor() or app.declare() returned it, and not its name [ACTOR_INVALID]`,
+  })
+  t.throws(() => test.sent('charge' as never), itself('sent()'))
+  await t.rejects(test.run('charge' as never, ['inv-1', 1] as never), itself('run()'))
+  await t.rejects(test.run(charge, 'inv-1' as never, 1 as never), {
+    code: 'MESSAGE_INVALID',
+    message: /^run\(\) takes the arguments as one array, not "inv-1"\. Write t\.run\(actor, \[a, b\]/,
+  })
+  await t.rejects(test.advance('1 h' as never), {
+    code: 'DURATION_INVALID',
+    message: /^The time of advance\(\) is not a duration: "1 h"/,
+  })
 })
