@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import esbuild from 'esbuild'
 import t from 'tap'
+import { blocksOf } from '../docs-pages.ts'
 import { commandLine, project, run } from '../helpers/installed.ts'
 import { root } from '../root.ts'
 
@@ -43,15 +44,19 @@ const SEND = `
   await app.close()
 `
 
+/** A package.json of docs/guide.md. The library itself is found in a folder above: what is installed is this tree's. */
+function ofGuide(path: string): string {
+  const { dependencies, ...others } = JSON.parse(blocksOf('docs/guide.md').find(({ file }) => file === path)!.text) as object & {
+    dependencies: unknown
+  }
+  t.strictSame(dependencies, { greenroom: '*' })
+  return JSON.stringify(others)
+}
+
 t.test('a web package that imports the worker as a type sends to it, and has none of its code', async t => {
   const folder = await project({
     'package.json': JSON.stringify({ private: true, workspaces: ['packages/*'] }),
-    'packages/worker/package.json': JSON.stringify({
-      name: '@acme/worker',
-      version: '1.0.0',
-      type: 'module',
-      exports: { types: './dist/actors.d.ts', default: './dist/actors.js' },
-    }),
+    'packages/worker/package.json': ofGuide('packages/worker/package.json'),
     'packages/worker/tsconfig.json': tsconfig({ declaration: true }),
     'packages/worker/src/actors.ts': `
       import { greenroom } from 'greenroom'
@@ -75,7 +80,7 @@ t.test('a web package that imports the worker as a type sends to it, and has non
       export const worker = () => app.work()
       export const test = () => testing(app)
       export const brokers = [embeddedBroker, memoryBroker, current]`,
-    'packages/web/package.json': JSON.stringify({ name: '@acme/web', version: '1.0.0', type: 'module' }),
+    'packages/web/package.json': ofGuide('packages/web/package.json'),
     'packages/web/tsconfig.json': tsconfig(),
     'packages/web/src/send.ts': SEND,
     'packages/web/src/wrong.ts': `
