@@ -159,7 +159,7 @@ export function waiters(
       me = engine()
     for (const key of db.getKeys({ start: prefix, end: after(prefix) })) {
       const other = readNumber(key, 9)
-      if (other !== me) book.onCommit(() => wake(other))
+      if (other !== me) wake(other)
     }
   }
 
@@ -237,7 +237,7 @@ export function waiters(
     appended(shelf, topics, wake) {
       if (reads.size > 0) lookAtTopics = true
       for (const topic of topics)
-        for (const other of shelf.waiting(topic)) if (other !== engine()) book.onCommit(() => wake(other))
+        for (const other of shelf.waiting(topic)) if (other !== engine()) wake(other)
     },
     serve(wake) {
       for (const work of working.values()) {

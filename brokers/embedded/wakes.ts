@@ -1,6 +1,7 @@
 /**
  * Waking idle engines of other processes: each has a file of its own in `wake/`, which it watches; whoever makes a queue takeable
- * writes one byte to the files of those that have a row for it. Watching the data file would wake everybody, and before the commit can be seen.
+ * writes one byte to the files of those that have a row for it. It does so before its commit: who is woken asks for the lock at once, gets
+ * it when the commit is done, and has come awake while the disk was flushed. Watching the data file would wake everybody.
  */
 import { closeSync, openSync, readdirSync, unlinkSync, watch, writeSync } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
