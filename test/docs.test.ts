@@ -36,6 +36,21 @@ declare const beforeEach: Hook, afterEach: Hook, test: Test, expect: Expect
 declare module 'vitest' { export const test: Test, expect: Expect }
 `
 
+/** What the guide uses of NestJS, which is not installed here either. */
+const NEST = `declare module 'reflect-metadata' {}
+declare module '@nestjs/common' {
+  export function Injectable(): ClassDecorator
+  export function Module(of: { providers: readonly unknown[] }): ClassDecorator
+  export function Controller(path: string): ClassDecorator
+  export function Post(): MethodDecorator
+  export function Body(field: string): ParameterDecorator
+  export interface OnModuleInit { onModuleInit(): unknown }
+}
+declare module '@nestjs/core' {
+  export const NestFactory: { createApplicationContext(module: unknown): Promise<{ close(): Promise<void> }> }
+}
+`
+
 /** The app of docs/testing.md as the page tells users of jest to write it. */
 function asCommonJS(text: string): string {
   const names = [...text.matchAll(/^export (?:const|async function) (\w+)/gm)].map(([, name]) => name)
@@ -59,6 +74,7 @@ t.test('every block of code compiles, strictly', async t => {
     writeFileSync(path, moduleOf(block))
   }
   writeFileSync(join(root, folder, 'runners.d.ts'), RUNNERS)
+  writeFileSync(join(root, folder, 'nest.d.ts'), NEST)
   writeFileSync(join(root, folder, 'docs-testing/app.cjs'), asCommonJS(blocks.find(({ file }) => file === 'app.mjs')!.text))
   writeFileSync(join(root, folder, 'prelude.mts'), readFileSync(join(root, 'test/docs-prelude.ts')))
   const compilerOptions = {
@@ -71,6 +87,8 @@ t.test('every block of code compiles, strictly', async t => {
     exactOptionalPropertyTypes: true,
     verbatimModuleSyntax: true,
     isolatedModules: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
     skipLibCheck: true,
     allowJs: true,
     checkJs: true,
