@@ -50,7 +50,7 @@ export type Settlement =
   | { readonly token: string; readonly kind: 'done'; readonly then?: readonly Envelope[] }
   /** attempt + 1 by the broker; to the tail of its band, after `afterMs` when that is above 0. `body` only where a foreign format keeps the attempt inside. */
   | { readonly token: string; readonly kind: 'retry'; readonly afterMs: number; readonly body?: Uint8Array }
-  /** 0: to the head of its band; attempt and deliveries stay. */
+  /** 0: to the head of its band, those of one batch in the order in which they were taken; attempt and deliveries stay. */
   | { readonly token: string; readonly kind: 'release'; readonly afterMs: number }
   /** The body stays byte for byte. */
   | {
@@ -162,7 +162,7 @@ export interface Counts {
   readonly leased: number
   readonly suspect: number
   readonly dead: number
-  /** How long the oldest ready message has been waiting, ms; 0 when none is. */
+  /** How long the oldest ready message has been waiting (a delayed one since it was due), ms; 0 when none is. */
   readonly oldestMs: number
   /** Whether nothing is taken from it until `resume()`. */
   readonly paused: boolean

@@ -1,7 +1,7 @@
 /** Rules: what people and tools see is exact, and what they do is what happens. */
 import assert from 'node:assert/strict'
 import type { Entry, ListOptions, Place } from '../../lib/broker.ts'
-import { dead, done, envelope, envelopes, ids, retry } from './bench.ts'
+import { dead, done, envelope, envelopes, ids, release, retry } from './bench.ts'
 import type { Bench } from './bench.ts'
 import type { Rule } from './rules.ts'
 
@@ -99,6 +99,31 @@ export const inspecting: readonly Rule<Bench>[] = [
       assert.equal(await oldest(), 500)
       await bench.settle(consumer, ...(await bench.receive(consumer, 1)).map(done))
       assert.equal(await oldest(), 0)
+    },
+    ['inspector', 'exactClock'],
+  ],
+
+  [
+    'oldestMs counts from the time at which a message was due, and sees behind what was put back',
+    async bench => {
+      const queue = bench.name('oldest'),
+        one = await bench.consume(queue),
+        two = await bench.consume(queue),
+        late = bench.broker.capabilities.delayMs
+      const isOldest = async (ms: number) => {
+        const { oldestMs } = await bench.inspector.counts(queue)
+        assert.ok(oldestMs <= ms && oldestMs >= ms - late, `it says ${oldestMs}, and ${ms} ms it is`)
+      }
+      await bench.push(envelope(queue, 'a', { due: { afterMs: 1_000 } }))
+      await bench.target.advance(5_000)
+      await isOldest(4_000)
+      await bench.push(envelope(queue, 'b'))
+      const [a] = await bench.receive(one, 1),
+        [b] = await bench.receive(two, 1)
+      await bench.settle(one, release(a!))
+      await bench.settle(two, release(b!))
+      await isOldest(4_000)
+      assert.deepEqual(ids(await bench.receive(one, 2)), ['b', 'a'])
     },
     ['inspector', 'exactClock'],
   ],
@@ -254,6 +279,20 @@ export const inspecting: readonly Rule<Bench>[] = [
       assert.equal(await bench.inspector.promote(queue, 'ready'), 'not delayed')
       assert.equal(await bench.inspector.promote(queue, 'no'), 'missing')
       assert.equal((await bench.inspector.counts(queue)).delayed, 0)
+    },
+    ['inspector', 'removal'],
+  ],
+
+  [
+    'what is due is ready for people too, though nobody looked meanwhile',
+    async bench => {
+      const queue = bench.name('promote'),
+        consumer = await bench.consume(queue)
+      await bench.push(envelope(queue, 'a', { due: { afterMs: 1_000 } }), envelope(queue, 'b', { priority: 2 }))
+      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      assert.equal(await bench.inspector.reschedule(queue, 'b', { priority: 1 }), 'changed')
+      assert.equal(await bench.inspector.promote(queue, 'a'), 'not delayed')
+      assert.deepEqual(ids(await bench.receive(consumer, 2)), ['a', 'b'])
     },
     ['inspector', 'removal'],
   ],

@@ -114,6 +114,18 @@ export const settling: readonly Rule<Bench>[] = [
   ],
 
   [
+    'what is released in one batch goes to the head in the order in which it was taken',
+    async bench => {
+      const queue = bench.name('release'),
+        consumer = await bench.consume(queue)
+      await bench.push(...envelopes(queue, 'a b c d'))
+      const [a, b, c] = await bench.receive(consumer, 3)
+      await bench.settle(consumer, release(a!), done(b!), release(c!))
+      assert.deepEqual(ids(await bench.receive(consumer, 3)), ['a', 'c', 'd'])
+    },
+  ],
+
+  [
     'a release with a wait comes back at its time at no cost',
     async bench => {
       const queue = bench.name('release'),

@@ -366,8 +366,9 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
   if (inbox.length > 0) schedule()
 }
 
+/** What looks at one queue or changes it: first of all, what time alone has changed there is put right. */
 const isOfQueue = (request: Request): request is Request<'counts' | 'list'> =>
-  request.op === 'counts' || request.op === 'list' || (request.op === 'find' && request.input.queue !== undefined)
+  typeof request.input === 'object' && 'queue' in request.input && request.input.queue !== undefined
 
 function weight(request: Request): number {
   if (request.op === 'push') return request.input.count

@@ -2,6 +2,7 @@
 import { keyOf } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Consumer, Held, Leases } from './leases.ts'
+import { PROMOTED } from './limits.ts'
 import type { Expiring } from './shelf.ts'
 import type { Messages } from './messages.ts'
 import type { Input, PushedBatch, Special } from './protocol.ts'
@@ -56,6 +57,8 @@ export function exchange(book: Ledger, kept: Messages, leases: Leases, rows: Exp
         setAttempt(again, attemptOf(again) + 1)
         setLapses(again, 0)
         kept.resize(queue, again.length - record.length)
+        // What was due before stands before what comes now.
+        kept.promoteDue(queue, PROMOTED)
         kept.until(queue, place, again, book.now + special.afterMs)
         return
       }

@@ -57,11 +57,6 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
     for (const at of db.getKeys({ start: behind ? Buffer.concat([start, Buffer.of(0)]) : start, end: after(prefix), limit }))
       yield placeAt(at, 5)
   }
-  /** In a loop that ends, and not by `next()`: a generator that is left in the middle keeps its reading transaction, and with it every page that is freed. */
-  function first(queue: Queue, area: number): Place | undefined {
-    for (const place of places(queue, area, undefined, 1)) return place
-    return undefined
-  }
   function locate(queue: Queue, id: string): Place | undefined {
     const bytes = Buffer.from(id)
     return ids.find(queue, bytes, 0, bytes.length)?.place
@@ -114,10 +109,12 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
       const queue = known(name)
       if (!queue) return { ready: 0, delayed: 0, leased: 0, suspect: 0, dead: 0, oldestMs: 0, paused: false }
       let oldest = book.now
+      // A log is in the order of time. What several consumers gave back is not: of many, a page is looked at.
       for (const area of ORDER.ready) {
-        const place = first(queue, area),
-          record = place && kept.read(queue, place)
-        if (record) oldest = Math.min(oldest, sinceOf(record))
+        for (const place of places(queue, area, undefined, area < AREA.back ? 1 : LONGEST_PAGE)) {
+          const record = kept.read(queue, place)
+          if (record) oldest = Math.min(oldest, sinceOf(record))
+        }
       }
       const { delayed, leased: held, suspect, dead, paused } = queue
       return { ready: readyOf(queue), delayed, leased: held, suspect, dead, oldestMs: book.now - oldest, paused }

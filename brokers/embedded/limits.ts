@@ -2,5 +2,7 @@
 
 /** Messages: about 2 ms. */
 export const MOST = 512
+/** Due messages that one transaction makes ready in a queue, on its way. */
+export const PROMOTED = 256
 /** Bytes: about 4 ms of writing. */
 export const MOST_BYTES = 4 * 1_048_576

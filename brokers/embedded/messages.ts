@@ -12,6 +12,7 @@ import type { Band } from '../../lib/message.ts'
 import type { Place } from './keys.ts'
 import { AREA, after, messageKey, newKey, placeAt } from './keys.ts'
 import type { Ledger } from './ledger.ts'
+import { PROMOTED } from './limits.ts'
 import type { LiveIds } from './live-ids.ts'
 import type { Queue } from './queue.ts'
 import {
@@ -27,6 +28,7 @@ import {
   setLapses,
   setSince,
   setSlot,
+  sinceOf,
   slotOf,
   unburied,
 } from './record.ts'
@@ -158,6 +160,8 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
     arrive(queue, record, due) {
       const end = idEnd(record)
       if (ids.has(queue, record, HEAD_BYTES, end)) return false
+      // What was due before stands before what comes now.
+      self.promoteDue(queue, PROMOTED)
       setSlot(record, ids.claim(queue, record, HEAD_BYTES, end))
       setAt(record, book.now)
       weigh(queue, record.length)
@@ -235,7 +239,10 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
       }
       for (const from of due) {
         const record = self.read(queue, from)!
-        self.ready(queue, from, record)
+        leave(queue, from, record)
+        drop(queue, from)
+        // It has been waiting since then, whoever looks when.
+        toTail(queue, record, sinceOf(record))
       }
       return due.length === most
     },

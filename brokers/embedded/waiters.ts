@@ -6,6 +6,7 @@
 import type { TopicEntry } from '../../lib/store.ts'
 import { after, keyOf, readNumber } from './keys.ts'
 import type { Ledger } from './ledger.ts'
+import { PROMOTED } from './limits.ts'
 import type { Consumer, Leases } from './leases.ts'
 import type { Messages } from './messages.ts'
 import type { Input } from './protocol.ts'
@@ -16,8 +17,6 @@ import { deliveryWriter } from './wire.ts'
 
 /** Takes in a row that found something, after which this engine is not idle. */
 const BUSY_TAKES = 16
-/** Due messages made ready in one transaction and queue. */
-const PROMOTED = 256
 
 interface Take {
   readonly id: number

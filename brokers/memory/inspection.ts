@@ -36,7 +36,7 @@ export function inspection(state: State, pass: (now: number) => void): Inspectio
       const queue = look(now, name)
       if (!queue) return { ready: 0, delayed: 0, leased: 0, suspect: 0, dead: 0, oldestMs: 0, paused: false }
       const ready = queue.bands.reduce((sum, band) => sum + band.size, 0)
-      const oldest = Math.min(now, ...queue.bands.map(band => band.first?.readyAt ?? now))
+      const oldest = Math.min(now, ...queue.bands.map(oldestIn))
       return {
         ready,
         delayed: queue.delayed,
@@ -116,6 +116,13 @@ export function inspection(state: State, pass: (now: number) => void): Inspectio
       queueOf(state, name).paused = false
     },
   }
+}
+
+/** Since when the oldest has been waiting. The tail is in the order of time, and what several consumers gave back before it is not. */
+function oldestIn({ first }: List<Kept>): number {
+  let oldest = Infinity
+  for (let kept = first; kept; kept = kept.order < 0 ? kept.next : undefined) oldest = Math.min(oldest, kept.readyAt)
+  return oldest
 }
 
 function dead(queue: Queue | undefined, ids: readonly string[]): Kept[] {

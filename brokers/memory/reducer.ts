@@ -125,7 +125,8 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
     return most - left
   }
 
-  function settleOne(holder: Holder, settlement: Settlement, now: number): Settled {
+  /** `heads`: what goes to the head. */
+  function settleOne(holder: Holder, settlement: Settlement, heads: Kept[], now: number): Settled {
     const { token } = settlement,
       kept = holder.held.get(token)
     if (!kept) return 'lost'
@@ -145,7 +146,7 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
       }
       case 'release':
         if (settlement.afterMs > 0) until(state, kept, now + settlement.afterMs, now)
-        else toHead(kept)
+        else heads.push(kept)
         return 'ok'
       case 'dead':
         kept.reason = settlement.reason
@@ -219,7 +220,11 @@ export function reducer({ prefix, ...limits }: ReducerOptions): Reducer {
       pass(now)
       for (const settlement of batch) checkThen(settlement)
       holder.deadline = now + holder.leaseMs
-      return batch.map(settlement => settleOne(holder, settlement, now))
+      const heads: Kept[] = [],
+        settled = batch.map(settlement => settleOne(holder, settlement, heads, now))
+      // Last first, so that what was taken first is first again.
+      for (const kept of heads.sort((a, b) => b.order - a.order)) toHead(kept)
+      return settled
     },
     renew(holder, now) {
       holder.deadline = now + holder.leaseMs

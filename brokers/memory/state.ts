@@ -20,7 +20,7 @@ export interface Kept extends Linked<Kept>, Timed {
   deliveries: number
   /** When it was pushed, or died. */
   at: number
-  /** Since when it has been waiting; a put-back leaves it, so that the head of a list is the oldest. */
+  /** Since when it has been waiting; a put-back leaves it. */
   readyAt: number
   reason: string | undefined
   error: Uint8Array | undefined
@@ -189,11 +189,11 @@ export function trimDead(state: State, queue: Queue, now: number): void {
   }
 }
 
-/** What was delayed and is due goes to the tail, in the order of its times. */
+/** What was delayed and is due goes to the tail, in the order of its times. It has been waiting since then, whoever looks when. */
 export function promoteDue(state: State, now: number): void {
   for (let first = state.delayed.first; first && first.when <= now; first = state.delayed.first) {
     state.delayed.remove(first)
     first.queue.delayed--
-    toTail(first, now)
+    toTail(first, first.when)
   }
 }

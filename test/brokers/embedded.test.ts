@@ -129,6 +129,21 @@ t.test('dead letters are capped by count and by age, and a warning says so', asy
   t.equal((await broker.inspector!.counts('q')).dead, 1)
 })
 
+t.test('what was due before a push, or before a retry, is taken before it, though nobody looked meanwhile', async t => {
+  await using broker = embeddedBroker({ path: folder(t) })
+  await advance(broker, 0)
+  const consumer = await consume(broker)
+  await broker.push([envelope('retried'), envelope('first', { due: { afterMs: 1_000 } })])
+  const [retried] = await receive(consumer, 1)
+  await advance(broker, 2_000)
+  await consumer.settle([{ token: retried!.token, kind: 'retry', afterMs: 0 }])
+  t.strictSame(ids(await receive(consumer, 2)), ['first', 'retried'])
+  await broker.push([envelope('second', { due: { afterMs: 1_000 } })])
+  await advance(broker, 2_000)
+  await broker.push([envelope('pushed')])
+  t.strictSame(ids(await receive(consumer, 2)), ['second', 'pushed'])
+})
+
 t.test('an onLost that throws is logged and harms nobody', async t => {
   const lines: object[] = [],
     log = {

@@ -33,7 +33,8 @@ export function toyBroker(clock: Clock = systemClock, shelf: Shelf = new Shelf()
 
   function consumerOf({ queues, credit }: ConsumeOptions): Consumer {
     const held = new Map<string, Envelope>()
-    let isOver = false
+    let isOver = false,
+      heads = 0 // released by this batch so far: the next one goes behind them
     /** By band, and of each queue in turn; first of all, what is due becomes ready. */
     function lease(max: number, room: TakeOptions['room'] = {}): Delivery[] {
       for (const { envelope, dueAt } of shelf.delayed.splice(0).sort((a, b) => a.dueAt - b.dueAt)) store(envelope, { at: dueAt })
@@ -51,7 +52,7 @@ export function toyBroker(clock: Clock = systemClock, shelf: Shelf = new Shelf()
       const envelope = held.get(settlement.token)
       if (!envelope || !held.delete(settlement.token)) return 'lost'
       if (settlement.kind === 'dead') shelf.dead.push(envelope)
-      else if (settlement.kind === 'release' && settlement.afterMs === 0) shelf.ready.unshift(envelope)
+      else if (settlement.kind === 'release' && settlement.afterMs === 0) shelf.ready.splice(heads++, 0, envelope)
       else if (settlement.kind === 'release') store(envelope, settlement)
       else if (settlement.kind === 'retry')
         store({ ...envelope, attempt: envelope.attempt + 1, body: settlement.body ?? envelope.body }, settlement)
@@ -71,7 +72,7 @@ export function toyBroker(clock: Clock = systemClock, shelf: Shelf = new Shelf()
         }
         return []
       },
-      settle: batch => act(() => batch.map(settle)),
+      settle: batch => act(() => ((heads = 0), batch.map(settle))),
       async [Symbol.asyncDispose]() {
         isOver = true
         shelf.ready.unshift(...held.values())
