@@ -235,8 +235,7 @@ export function waiters(
     },
     appended(shelf, topics, wake) {
       if (reads.size > 0) lookAtTopics = true
-      for (const topic of topics)
-        for (const other of shelf.waiting(topic)) if (other !== engine()) wake(other)
+      for (const topic of topics) for (const other of shelf.waiting(topic)) if (other !== engine()) wake(other)
     },
     serve(wake) {
       for (const work of working.values()) {
