@@ -50,4 +50,4 @@ export async function each(
 }
 
 export const notThere = ({ broker, internals: { namespace } }: Opened, queue: string | undefined): string =>
-  `not in ${queue === undefined ? 'any queue' : `the queue ${queue}`} of ${broker.name} (namespace ${namespace}). It may be done; done messages are not kept`
+  `not in ${queue === undefined ? 'any queue' : `the queue ${queue}`} of ${broker.name} (namespace ${namespace}). It may be done; done messages are not kept, but an id that was sent with \`once\` stays taken for so long`

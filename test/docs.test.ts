@@ -40,14 +40,18 @@ declare module 'vitest' { export const test: Test, expect: Expect }
 const NEST = `declare module 'reflect-metadata' {}
 declare module '@nestjs/common' {
   export function Injectable(): ClassDecorator
-  export function Module(of: { providers: readonly unknown[] }): ClassDecorator
+  export function Module(of: { providers?: readonly unknown[]; controllers?: readonly unknown[] }): ClassDecorator
   export function Controller(path: string): ClassDecorator
   export function Post(): MethodDecorator
   export function Body(field: string): ParameterDecorator
   export interface OnModuleInit { onModuleInit(): unknown }
+  export interface OnApplicationShutdown { onApplicationShutdown(): unknown }
 }
 declare module '@nestjs/core' {
-  export const NestFactory: { createApplicationContext(module: unknown): Promise<{ close(): Promise<void> }> }
+  export const NestFactory: {
+    createApplicationContext(module: unknown): Promise<{ close(): Promise<void> }>
+    create(module: unknown): Promise<{ enableShutdownHooks(): void; listen(port: number): Promise<void> }>
+  }
 }
 `
 

@@ -1,5 +1,5 @@
 /** Packages as people lay them out: a workspace whose web package knows the worker as a type only, and packages compiled to CommonJS. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import esbuild from 'esbuild'
 import t from 'tap'
@@ -44,9 +44,12 @@ const SEND = `
   await app.close()
 `
 
+/** A file of docs/guide.md as it stands. */
+const textOfGuide = (path: string) => blocksOf('docs/guide.md').find(({ file }) => file === path)!.text
+
 /** A package.json of docs/guide.md. The library itself is found in a folder above: what is installed is this tree's. */
 function ofGuide(path: string): string {
-  const { dependencies, ...others } = JSON.parse(blocksOf('docs/guide.md').find(({ file }) => file === path)!.text) as object & {
+  const { dependencies, ...others } = JSON.parse(textOfGuide(path)) as object & {
     dependencies: unknown
   }
   t.strictSame(dependencies, { greenroom: '*' })
@@ -55,9 +58,9 @@ function ofGuide(path: string): string {
 
 t.test('a web package that imports the worker as a type sends to it, and has none of its code', async t => {
   const folder = await project({
-    'package.json': JSON.stringify({ private: true, workspaces: ['packages/*'] }),
+    'package.json': textOfGuide('package.json'),
     'packages/worker/package.json': ofGuide('packages/worker/package.json'),
-    'packages/worker/tsconfig.json': tsconfig({ declaration: true }),
+    'packages/worker/tsconfig.json': textOfGuide('packages/worker/tsconfig.json'),
     'packages/worker/src/actors.ts': `
       import { greenroom } from 'greenroom'
       export const app = greenroom()
@@ -93,6 +96,7 @@ t.test('a web package that imports the worker as a type sends to it, and has non
       void app.declare<typeof actors.resize>('resize', { queue: 'images' }).send('a.png', '300')`,
   })
   await run(folder, 'npm', ['install', '--no-audit', '--no-fund'])
+  symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types')) // as the guide says to install
   const [web, works] = ['web', 'worker'].map(name => join(folder, 'packages', name)) as [string, string]
   t.equal(await tsc(works), '')
   t.equal(await tsc(web), '')
