@@ -78,7 +78,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
     mono = () => frozen?.mono ?? sharedMonotonic()
 
   const calls = wakes(folder.wakeFolder),
-    watch = lookout(book, self, folder.writtenAt)
+    watch = lookout(book, self, folder.writtenAt, calls.changedAt)
   const lease = leases(book, ids, kept, () => engine),
     wait = waiters(book, lease, kept, () => engine, answer)
   const desk = operations({ book, ids, kept, rows, lease, wait, enrol, wake: calls.wake })

@@ -1,8 +1,9 @@
 /**
  * Looking out for consumers that will not come back. Reads only; what it finds is reaped in a transaction by the engine.
  *
- * Pids are asked for every tick, which costs a microsecond each; rows are read again when somebody has written and consumers came or went, and
- * once a second. So an idle worker costs two system calls a tick, and what a killed one held is put back within two.
+ * Every tick asks whether the other engines' pids are there, and whether one has joined; that costs a microsecond each. When something is amiss,
+ * and every fifth tick, it is looked whether somebody has written and consumers came or went, and rows are read again then, and once a second.
+ * So an idle worker costs two system calls a tick, and what a killed one held is put back within two.
  * A tick that came late by more than a third of a lease means that this process stood still, and maybe the whole machine: then the others
  * could not renew either, so nobody is reaped by its deadline for one whole lease. And somebody may have held the lock for all that time:
  * a living process is reaped only if it does not renew within a third of a lease after this engine has had the lock and seen that it lapsed.
@@ -17,11 +18,15 @@ import type { Peer } from './processes.ts'
 import { exists, isAlive } from './processes.ts'
 
 export const TICK_MS = 50
+/** Rows are looked at so often; in the ticks between, pids are asked for and nothing is read: a look costs ten times as much. */
+const LOOK_MS = 250
 const RELOAD_MS = 1_000
 /** File systems keep times in steps of a few ms: a file that was written just before it was looked at may have been written again. */
 const TIME_STEP_MS = 20
 
 export interface Lookout {
+  /** Every tick, without reading anything: whether there is reason to look. */
+  needed(mono: number, isOwn: (row: number) => boolean): boolean
   /** Leases to reap now, and those to be doubted. `isOwn`: rows of consumers that this engine keeps. */
   look(mono: number, isOwn: (row: number) => boolean): { readonly lapsed: readonly Lease[]; readonly doubtful: readonly Lease[] }
   /** To be called once the lock was had after `look` said so: from here on the owner could have had it too. */
@@ -42,14 +47,18 @@ export function readPeer(db: Db, engine: number): Peer | undefined {
   return value && (JSON.parse(value.toString()) as Peer)
 }
 
-/** @param written when the folder's data was last written, epoch ms */
-export function lookout(book: Ledger, self: Peer, written: () => number): Lookout {
+/** @param written when the folder's data was last written, epoch ms @param joined when an engine last came or went, epoch ms */
+export function lookout(book: Ledger, self: Peer, written: () => number, joined: () => number): Lookout {
   const { db } = book
   let known: { readonly lease: Lease; readonly peer: Peer | undefined }[] = [],
     generation = -1,
     loadedAt = -Infinity,
     seenAt = -Infinity,
+    peers: readonly Peer[] = [],
+    joinedAt = -Infinity,
+    lookedAt = -Infinity,
     tickedAt = 0,
+    lateMs = 0,
     resumedAt = -Infinity,
     thorough = false
 
@@ -67,6 +76,17 @@ export function lookout(book: Ledger, self: Peer, written: () => number): Lookou
     for (const row of doubts.keys()) if (!known.some(({ lease }) => lease.row === row)) doubts.delete(row)
   }
 
+  /** The other engines, also those that hold nothing yet. */
+  function meet(): void {
+    const changedAt = joined()
+    if (changedAt === joinedAt) return
+    joinedAt = systemClock.now() - changedAt > TIME_STEP_MS ? changedAt : -Infinity
+    peers = peerRows(db)
+      .map(engine => readPeer(db, engine))
+      .filter(peer => peer !== undefined)
+      .filter(({ pid }) => pid !== self.pid)
+  }
+
   function isGone(peer: Peer | undefined): boolean {
     if (!peer || peer.boot !== self.boot) return true
     // Of another pid namespace nothing can be known but its deadline.
@@ -77,15 +97,25 @@ export function lookout(book: Ledger, self: Peer, written: () => number): Lookou
   return {
     start(mono) {
       tickedAt = mono
+      lookedAt = -Infinity
+    },
+    needed(mono, isOwn) {
+      lateMs = mono - tickedAt - TICK_MS
+      tickedAt = mono
+      thorough = false
+      if (mono - lookedAt >= LOOK_MS || joined() !== joinedAt || peers.some(isGone)) return true
+      return known.some(
+        ({ lease, peer }) =>
+          !isOwn(lease.row) && (lease.marked || lease.deadline <= mono || lateMs > lease.leaseMs / 3 || isGone(peer)),
+      )
     },
     mayLive: peer => peer !== undefined && peer.boot === self.boot && (peer.namespace !== self.namespace || isAlive(peer)),
     doubt({ row, deadline }, mono) {
       doubts.set(row, { deadline, at: mono })
     },
     look(mono, isOwn) {
-      const lateMs = mono - tickedAt - TICK_MS
-      tickedAt = mono
-      thorough = false
+      lookedAt = mono
+      meet()
       load(mono)
       const lapsed: Lease[] = [],
         doubtful: Lease[] = []

@@ -22,6 +22,8 @@ const TIDY_MS = 10_000
 /** Expired rows that one transaction sweeps on its way. */
 const SWEEP = 64
 
+const NOTHING = { lapsed: [], doubtful: [], due: false } as const
+
 export interface Machine {
   readonly book: Ledger
   readonly lease: Leases
@@ -99,10 +101,14 @@ export function upkeep({
   function watchOut(): void {
     const at = mono(),
       isTime = at - polledAt >= POLL_MS
-    const { lapsed, doubtful, due } = look(() => {
-      if (isTime) wait.poll()
-      return { ...watch.look(at, wait.owns), due: isTime && rows.due() }
-    })
+    const needed = watch.needed(at, wait.owns)
+    const { lapsed, doubtful, due } =
+      needed || isTime
+        ? look(() => {
+            if (isTime) wait.poll()
+            return { ...watch.look(at, wait.owns), due: isTime && rows.due() }
+          })
+        : NOTHING
     if (isTime) {
       polledAt = at
       // A reader that was killed would keep every page that is freed from being used again.

@@ -3,7 +3,7 @@
  * writes one byte to the files of those that have a row for it. It does so before its commit: who is woken asks for the lock at once, gets
  * it when the commit is done, and has come awake while the disk was flushed. Watching the data file would wake everybody.
  */
-import { closeSync, openSync, readdirSync, unlinkSync, watch, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, statSync, unlinkSync, watch, writeSync } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { join } from 'node:path'
 
@@ -14,6 +14,8 @@ export interface Wakes extends Disposable {
   /** Deletes the file of an engine that is gone. */
   forget(engine: number): void
   engines(): number[]
+  /** When one last came or went, epoch ms. */
+  changedAt(): number
 }
 
 const BYTE = Buffer.of(1)
@@ -61,6 +63,13 @@ export function wakes(folder: string): Wakes {
     forget(engine) {
       release(engine)
       unlink(engine)
+    },
+    changedAt() {
+      try {
+        return statSync(folder).mtimeMs
+      } catch {
+        return Infinity // the folder is gone: whoever looks closer says so
+      }
     },
     engines: () => readdirSync(folder).map(Number).filter(Number.isInteger),
     [Symbol.dispose]() {
