@@ -34,6 +34,7 @@ export function scenarios(label, broker, { keeps = false } = {}) {
   return {
     app,
     noop,
+    ran: () => ran,
     drain,
     /** Stored, each by its own promise. */
     send: (n, atOnce) => ({
