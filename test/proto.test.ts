@@ -1,11 +1,10 @@
 /** The built package, on each broker it has, in a process that has hardened its prototypes: sending and working go on. */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { root } from './root.ts'
+import { runNode } from './helpers/run-node.ts'
 
 const program = `
   if (process.argv.includes('freeze')) {
@@ -48,7 +47,7 @@ for (const [what, load, nodeArgs, args] of [
     t.teardown(() => rmSync(folder, { recursive: true, force: true }))
     for (const broker of ['memory:', pathToFileURL(join(folder, 'folder')).href]) {
       const type = load === 'import' ? ['--input-type=module'] : ['--input-type=commonjs']
-      const { stdout, stderr, code } = await run([
+      const { stdout, stderr, code } = await runNode([
         ...nodeArgs,
         ...type,
         '-e',
@@ -70,12 +69,3 @@ for (const [what, load, nodeArgs, args] of [
       )
     }
   })
-
-function run(args: readonly string[]): Promise<{ stdout: string; stderr: string; code: number | null }> {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise(resolve => child.on('close', code => resolve({ stdout, stderr, code })))
-}

@@ -1,7 +1,7 @@
 /** The whole way of a message in a process without `__proto__`, and in one whose prototypes are frozen. */
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import t from 'tap'
+import { runNode } from '../helpers/run-node.ts'
 import { root } from '../root.ts'
 
 // From the compiled tree where there is one, as the runner makes it; else the sources through tsx.
@@ -43,7 +43,7 @@ for (const [what, nodeArgs, args] of [
   t.test(`messages are sent and run in a process ${what}`, async t => {
     t.ok(existsSync(`${tree}index.${ending}`))
     const loader = compiled ? [] : ['--import', 'tsx']
-    const { stdout, stderr, code } = await run([...nodeArgs, ...loader, '--input-type=module', '-e', program, ...args])
+    const { stdout, stderr, code } = await runNode([...nodeArgs, ...loader, '--input-type=module', '-e', program, ...args])
     t.equal(code, 0, stderr)
     t.strictSame(JSON.parse(stdout), {
       seen: ['first', 'first', 'next', 'next', 'next', 'next'],
@@ -53,13 +53,4 @@ for (const [what, nodeArgs, args] of [
       polluted: null,
     })
   })
-}
-
-function run(args: readonly string[]): Promise<{ stdout: string; stderr: string; code: number | null }> {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise(resolve => child.on('close', code => resolve({ stdout, stderr, code })))
 }
