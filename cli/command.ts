@@ -39,7 +39,17 @@ export interface Command<F extends Flags = Flags> {
 export const command = <const F extends Flags>(command: Command<F>): Command => command
 
 /** Why a process is asked to stop. `again`: by someone who has asked before and does not want to wait. */
-export type StopCause = 'SIGTERM' | 'SIGINT' | 'parent stops' | 'parent forces' | 'parent is gone'
+export type StopCause = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'parent stops' | 'parent forces' | 'parent is gone'
+
+/** What a parent hears of a child. */
+export interface Told {
+  /** One line of what it prints. */
+  line(text: string, isError: boolean): void
+  /** It has reached a limit, and wants to be replaced. */
+  spent(why: string): void
+  /** Files that it loads, told where it is asked for. */
+  loaded?: ((files: readonly string[]) => void) | undefined
+}
 
 /** A worker process of `--processes`. */
 export interface Child {
@@ -64,11 +74,15 @@ export interface Io {
   readonly clock: Clock
   readonly version: string
   /** Set in a child of `--processes`. */
-  readonly parent?: { readonly number: number; ready(): void }
+  readonly parent?: { readonly number: number; ready(): void; spent(why: string): void }
+  /** What this process takes of the machine's memory. */
+  rssBytes(): number
   /** Calls back for each request to stop, until the returned function is called. */
   onStop(listener: (cause: StopCause) => void): () => void
-  /** Starts this command line again as child `number`; `line` is told what it prints. */
-  fork(args: readonly string[], number: number, line: (text: string, isError: boolean) => void): Child
+  /** Calls back for each SIGHUP that means "read your code again", until the returned function is called. */
+  onReload(listener: () => void): () => void
+  /** Starts this command line again as child `number`. */
+  fork(args: readonly string[], number: number, told: Told): Child
   /** Ends this process at once: for the third signal. */
   quit(code: number): void
 }

@@ -4,25 +4,21 @@
  * the exit code that they answer.
  */
 import { createRequire } from 'node:module'
-import { fork } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../lib/clock.ts'
-import type { Child, Io, StopCause } from './command.ts'
+import type { Io, StopCause } from './command.ts'
 import { crashLine } from './crash.ts'
-import { EXIT } from './exit.ts'
+import { forkChild, NUMBER, REPORTS } from './fork.ts'
 import { run } from './run.ts'
 
-/** Tells a child which one it is. */
-const NUMBER = 'GREENROOM_CHILD'
 /** What a module leaves open (a connection, a timer) holds the process up no longer than this. */
 const EXIT_GRACE_MS = 1_000
-/** A line that never ends is passed on in pieces. */
-const LONGEST_LINE = 65_536
 
 const { version } = createRequire(import.meta.url)('greenroom/package.json') as { version: string }
 
-const listeners = new Set<(cause: StopCause) => void>()
+const listeners = new Set<(cause: StopCause) => void>(),
+  reloaders = new Set<() => void>()
 const stop = (cause: StopCause) => {
   for (const listener of listeners) listener(cause)
 }
@@ -48,24 +44,41 @@ const io: Io = {
         parent: {
           number,
           ready: () => {
+            delete process.env[REPORTS] // or a process that a handler forks would report to it
             process.send?.('ready', () => {})
+          },
+          spent: why => {
+            process.send?.({ spent: why }, () => {})
           },
         },
       }
     : {}),
-  onStop(listener) {
-    if (listeners.size === 0) listen()
-    listeners.add(listener)
-    return () => {
-      listeners.delete(listener)
-    }
-  },
-  fork: forkChild,
+  rssBytes: () => process.memoryUsage.rss(),
+  onStop: listener => subscribe(listeners, listener),
+  onReload: listener => subscribe(reloaders, listener),
+  fork: (args, number, told) => forkChild(fileURLToPath(import.meta.url), args, number, told),
   quit: code => process.exit(code),
 }
 
+function subscribe<L>(to: Set<L>, listener: L): () => void {
+  listen()
+  to.add(listener)
+  return () => {
+    to.delete(listener)
+  }
+}
+
+let isListening = false
+
 /** Signals are ours only once a command wants them: Ctrl-C ends `greenroom queues` as it ends anything. */
 function listen(): void {
+  if (isListening) return
+  isListening = true
+  process.on('SIGHUP', () => {
+    if (number) return // its parent tells it
+    if (isatty(0)) return stop('SIGHUP') // the terminal is gone
+    for (const listener of reloaders) listener()
+  })
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => {
     if (!number) stop('SIGINT')
@@ -77,56 +90,6 @@ function listen(): void {
     else if (word === 'force') stop('parent forces')
   })
   if (!process.connected) stop('parent is gone')
-}
-
-function forkChild(args: readonly string[], number: number, line: (text: string, isError: boolean) => void): Child {
-  const child = fork(fileURLToPath(import.meta.url), args, {
-    env: { ...process.env, [NUMBER]: `${number}` },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  })
-  const ended = new Promise<number | NodeJS.Signals>(resolve => {
-    child.on('error', error => {
-      line(`could not be started: ${error.message}`, true)
-      if (child.pid === undefined) resolve(EXIT.unexpected)
-    })
-    child.on('close', (code, signal) => resolve(signal ?? code ?? EXIT.unexpected))
-  })
-  lines(child.stdout!, text => line(text, false))
-  lines(child.stderr!, text => line(text, true))
-  return {
-    pid: child.pid,
-    ended,
-    ready: Promise.race([
-      new Promise<true>(resolve => {
-        child.on('message', word => {
-          if (word === 'ready') resolve(true)
-        })
-      }),
-      ended.then(() => false),
-    ]),
-    order: word => {
-      if (child.connected) child.send(word, () => {})
-    },
-    kill: () => {
-      child.kill('SIGKILL')
-    },
-  }
-}
-
-function lines(stream: Readable, each: (text: string) => void): void {
-  let rest = ''
-  stream.setEncoding('utf8').on('data', (text: string) => {
-    const whole = (rest + text).split('\n')
-    rest = whole.pop()!
-    for (const line of whole) each(line)
-    if (rest.length > LONGEST_LINE) {
-      each(rest)
-      rest = ''
-    }
-  })
-  stream.on('end', () => {
-    if (rest !== '') each(rest)
-  })
 }
 
 // Whoever reads may go away (`greenroom queues | head -1`, a parent that is killed): that is no reason to lose what runs.

@@ -11,6 +11,7 @@ export const worker = command({
   notes: [
     'Modules are paths of files: ES modules, CommonJS, TypeScript (before Node 22.18: npm install --save-dev tsx).',
     'SIGTERM and SIGINT (Ctrl-C) drain: what runs may finish within --grace, the rest goes back. A second signal aborts what runs, a third ends the process.',
+    'SIGHUP with --processes replaces them one by one with new code; without it drains, with exit code 6.',
     'With several apps each has its own --concurrency.',
   ],
   flags: WORKER_FLAGS,
@@ -23,7 +24,7 @@ export const worker = command({
   arity: [1, Infinity],
   async run({ positionals: modules, values }, io) {
     const settings = workerSettings(values)
-    if (settings.processes === 1 || io.parent) return serve(modules, settings, values.verbose ?? false, io)
+    if (settings.processes === undefined || io.parent) return serve(modules, settings, values.verbose ?? false, io)
     locateModules(modules, io.cwd)
     const { processes: _, ...rest } = values
     return supervise(['worker', ...modules, ...flagsOf(rest)], settings, io)

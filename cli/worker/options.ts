@@ -23,7 +23,12 @@ export const WORKER_FLAGS = {
     value: 'list',
     help: 'Serve these queues only: images,mail; or with a limit each: images=2,mail=50',
   },
-  processes: { type: 'string', short: 'p', value: 'n', help: 'Worker processes; one that dies is started again (default 1)' },
+  processes: {
+    type: 'string',
+    short: 'p',
+    value: 'n',
+    help: 'Worker processes under a parent, which starts again one that dies (default: one process, and no parent)',
+  },
   grace: {
     type: 'string',
     value: 'duration',
@@ -33,7 +38,8 @@ export const WORKER_FLAGS = {
 } as const satisfies Flags
 
 export interface WorkerSettings {
-  readonly processes: number
+  /** Children of a parent; undefined: this process alone. */
+  readonly processes: number | undefined
   readonly concurrency: number | undefined
   /** Limits by queue; undefined where only the total counts. */
   readonly queues: ReadonlyMap<string, number | undefined> | undefined
@@ -44,7 +50,7 @@ export interface WorkerSettings {
 /** @throws {CliError}, {GreenroomError} `NAME_INVALID` */
 export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSettings {
   return {
-    processes: values.processes === undefined ? 1 : wholeOf(values.processes, '--processes'),
+    processes: values.processes === undefined ? undefined : wholeOf(values.processes, '--processes'),
     concurrency: values.concurrency === undefined ? undefined : wholeOf(values.concurrency, '--concurrency'),
     queues: values.queues === undefined ? undefined : queuesOf(values.queues),
     graceMs: values.grace === undefined ? grace.value : durationOf(values.grace, '--grace'),

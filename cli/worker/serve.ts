@@ -1,5 +1,6 @@
 /** One worker process: imports the modules, starts a worker for each app, and stops them when it is told to. */
 import type { Broker } from '../../lib/broker.ts'
+import { DEFAULTS } from '../../lib/defaults.ts'
 import { shortDuration } from '../../lib/duration.ts'
 import { listed } from '../../lib/errors.ts'
 import type { Worker } from '../../lib/worker.ts'
@@ -13,14 +14,19 @@ import { watchLoading } from './loading.ts'
 import { type WorkerSettings, workOptions } from './options.ts'
 import { firstLines, report } from './report.ts'
 import { stopping } from './stopping.ts'
+import { MARGIN_MS } from './supervise.ts'
 
 export async function serve(modules: readonly string[], settings: WorkerSettings, verbose: boolean, io: Io): Promise<number> {
   const workers: Worker[] = []
   const decide = stopping(io.clock, io.parent !== undefined)
   let isStopping = false,
-    isForced = false
+    isForced = false,
+    code: number = EXIT.ok
   const off = io.onStop(cause => {
     const step = decide(cause)
+    // An import that hangs would hold up an orphan for ever: nobody is left to kill it.
+    if (cause === 'parent is gone')
+      io.clock.after(settings.graceMs + DEFAULTS.abortGrace.value + MARGIN_MS, () => io.quit(EXIT.unexpected), { ref: false })
     if (step === 'quit') return io.quit(EXIT.unexpected)
     if (step === 'ignore') return
     isStopping = true
@@ -28,6 +34,15 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     for (const line of stopLines(cause, step)) io.error(line)
     for (const worker of workers) void worker.close(step === 'force' ? { grace: 0 } : {})
   })
+  /** Drains, and asks whoever started it for another one. */
+  const endForAnother = (why: string) => {
+    if (isStopping) return
+    isStopping = true
+    code = EXIT.again
+    io.error(`${why}: stopping with exit code ${EXIT.again}, to be started again`)
+    for (const worker of workers) void worker.close()
+  }
+  const offReload = io.onReload(() => endForAnother('SIGHUP'))
   function stopLines(cause: StopCause, step: 'drain' | 'force'): string[] {
     const running = workers.reduce((sum, worker) => sum + worker.running, 0)
     if (step === 'force') return [`stopping now: ${plural(running, 'handler')} told to end, unfinished messages run again`]
@@ -87,7 +102,8 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     stopWatching()
     quiet()
     off()
+    offReload()
   }
   if (isStopping || settings.drain) io.print(isForced ? 'stopped at once' : 'stopped')
-  return isForced ? EXIT.unexpected : EXIT.ok
+  return isForced ? EXIT.unexpected : code
 }

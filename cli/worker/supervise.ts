@@ -1,136 +1,184 @@
 /**
  * `--processes n`: a parent that runs no handler itself. It starts children, passes on what they print, starts again what
- * dies, and stops them together. A child that loses its parent drains by itself.
- *
- *   a child: starting -> ready -> ended     ended, and nobody asked for it: waits (longer each time), starting
- *   too many ends in a row without a long life: the parent gives up with EXIT.children
+ * dies, replaces what has reached a limit or runs old code, and stops them together. A child that loses its parent drains by itself.
+ * What an end means is policy.ts, who serves in a place place.ts.
  */
-import { sleep } from '../../lib/clock.ts'
 import { DEFAULTS } from '../../lib/defaults.ts'
 import { shortDuration } from '../../lib/duration.ts'
-import type { Child, Io } from '../command.ts'
+import type { Io } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { plural } from '../text.ts'
 import type { WorkerSettings } from './options.ts'
+import { keepPlace, type Life, type Place } from './place.ts'
+import { afterEnd, NO_DEATHS } from './policy.ts'
 import { stopping } from './stopping.ts'
 
-/** A child that lived longer was well: the count of quick deaths starts again. */
-const LONG_LIFE_MS = 10_000
-/** So many in a row that never became ready: they will not tomorrow either. */
-const MOST_FAILED_STARTS = 5
-/** Of those that were ready more are borne: a message that kills its worker is buried only after `maxDeliveries` deaths, and there may be a few. */
-const MOST_CRASHES = 20
-const WAIT_MIN_MS = 100
-const WAIT_MAX_MS = 5_000
 /** After the grace, the abort and this, a child does not answer any more and is killed; its messages run again. */
-const MARGIN_MS = 5_000
+export const MARGIN_MS = 5_000
 
-export async function supervise(argv: readonly string[], { processes, graceMs, drain }: WorkerSettings, io: Io): Promise<number> {
-  const children = new Map<number, Child>(),
-    stop = new AbortController()
-  const decide = stopping(io.clock, false)
+export async function supervise(
+  argv: readonly string[],
+  { processes = 1, graceMs, drain }: WorkerSettings,
+  io: Io,
+): Promise<number> {
+  const alive = new Set<Life>(),
+    places: Place[] = [],
+    stop = new AbortController(),
+    decide = stopping(io.clock, false)
   let code: number = EXIT.ok,
-    failedStarts = 0,
-    crashes = 0,
-    wasReady = false,
-    killTimer: { cancel(): void } | undefined
+    deaths = NO_DEATHS,
+    everReady = false
+  /** Counts requests to reload; and the place that a reload has come to. */
+  let version = 0,
+    renewing: Place | undefined
 
-  const off = io.onStop(cause => {
+  const offStop = io.onStop(cause => {
     const step = decide(cause)
     if (step === 'ignore') return
     if (step === 'quit') {
-      for (const child of children.values()) child.kill()
+      for (const { child } of alive) child.kill()
       return io.quit(EXIT.unexpected)
     }
     if (step === 'force') code = EXIT.unexpected
     io.error(
       step === 'force'
         ? 'stopping now: unfinished messages run again'
-        : `stopping: ${plural(children.size, 'process', 'processes')}, up to ${shortDuration(graceMs)}; again to stop now`,
+        : `stopping: ${plural(alive.size, 'process', 'processes')}, up to ${shortDuration(graceMs)}; again to stop now`,
     )
     stopAll(step === 'force' ? 'force' : 'stop')
   })
+  const offReload = io.onReload(() => reload('SIGHUP'))
 
   function stopAll(word: 'stop' | 'force'): void {
     stop.abort()
-    for (const child of children.values()) child.order(word)
-    killTimer?.cancel()
-    killTimer = io.clock.after((word === 'stop' ? graceMs : 0) + DEFAULTS.abortGrace.value + MARGIN_MS, () => {
-      for (const [number, child] of children) {
-        io.error(`[${number}] process ${child.pid} does not end: killed; its messages run again`)
-        child.kill()
-      }
+    for (const life of alive) dismiss(life, word)
+    for (const place of places) place.wake()
+  }
+  function dismiss(life: Life, word: 'stop' | 'force' = 'stop'): void {
+    const { child, place } = life
+    life.isDismissed = true
+    child.order(word)
+    life.killTimer?.cancel()
+    life.killTimer = io.clock.after((word === 'stop' ? graceMs : 0) + DEFAULTS.abortGrace.value + MARGIN_MS, () => {
+      io.error(`[${place}] process ${child.pid} does not end: killed; its messages run again`)
+      child.kill()
     })
   }
-  function giveUp(why: string, exit: number): void {
+
+  function start(place: number): Life {
+    const child = io.fork(argv, place, {
+      line: (text, isError) => (isError ? io.error : io.print)(`[${place}] ${text}`),
+      spent: why => replace(life, why),
+    })
+    const life: Life = {
+      child,
+      place,
+      bornAt: io.clock.monotonic(),
+      isReady: false,
+      end: undefined,
+      isDismissed: false,
+      killTimer: undefined,
+    }
+    alive.add(life)
+    void child.ready.then(isReady => {
+      life.isReady = isReady
+      if (isReady) everReady = true
+    })
+    void child.ended.then(end => {
+      life.end = end
+      life.killTimer?.cancel()
+      alive.delete(life)
+    })
+    return life
+  }
+
+  /** Told of each end that nobody asked for. */
+  const endLine = ({ place, child: { pid }, end }: Life) =>
+    `[${place}] process ${pid} ${typeof end === 'number' ? `ended with exit code ${end}` : `was ended by ${end}`}`
+
+  function ended(life: Life): number | undefined {
+    const { end, isReady: wasReady, bornAt } = life
+    const world = { stopping: stop.signal.aborted, drain, watch: false, everReady }
+    const step = afterEnd({ end: end!, wasReady, livedMs: io.clock.monotonic() - bornAt }, deaths, world)
+    deaths = step.deaths
+    switch (step.next.kind) {
+      case 'over':
+        return undefined
+      case 'again':
+        io.error(`${endLine(life)}; started again in ${shortDuration(step.next.waitMs)}`)
+        return step.next.waitMs
+      case 'change':
+        io.error(`${endLine(life)}; started again at the next change`)
+        return Infinity
+      case 'fail':
+        if (step.next.code === EXIT.children) io.error(endLine(life))
+        io.error(`greenroom: ${step.next.why}`)
+        code = step.next.code
+        stopAll('stop')
+        return undefined
+      default:
+        return step.next satisfies never
+    }
+  }
+
+  const keep = (number: number) =>
+    places[
+      places.push(
+        keepPlace(number, {
+          clock: io.clock,
+          stop: stop.signal,
+          start,
+          dismiss,
+          kept: (life, serving) => {
+            if (!stop.signal.aborted) io.error(`${endLine(life)} before it was ready; process ${serving.child.pid} goes on`)
+          },
+          succeeded: life => io.error(`${endLine(life)}; its successor was starting`),
+          ended,
+        }),
+      ) - 1
+    ]!
+
+  /** One that has reached a limit asks again after a while, so what fails here is no end. */
+  function replace(life: Life, why: string): void {
+    const place = places.find(({ number }) => number === life.place)
+    if (stop.signal.aborted || life.isDismissed || !place || place.isRenewing) return
+    io.error(`[${life.place}] process ${life.child.pid} ${why}: it is replaced`)
+    void place.renew()
+  }
+
+  /** New code for all of them, one after the other. Asked for again meanwhile, it begins anew. */
+  function reload(why: string): void {
     if (stop.signal.aborted) return
-    io.error(`greenroom: ${why}`)
-    code = exit
-    stopAll('stop')
+    io.error(`${why}: ${plural(processes, 'process', 'processes')} replaced one by one`)
+    version++
+    if (renewing) void renewing.renew()
+    else void roll()
   }
-
-  /** Keeps one child alive until all stop. `up` is called once, when it is ready for the first time or will not be. */
-  async function keep(number: number, up: () => void): Promise<void> {
-    try {
-      while (!stop.signal.aborted) {
-        const born = io.clock.monotonic()
-        const child = io.fork(argv, number, (text, isError) => (isError ? io.error : io.print)(`[${number}] ${text}`))
-        children.set(number, child)
-        const ready = await child.ready
-        if (ready) {
-          wasReady = true
-          up()
-        }
-        const end = await child.ended
-        children.delete(number)
-        if (stop.signal.aborted || (drain && end === EXIT.ok)) return
-        if (!wasReady && (end === EXIT.usage || end === EXIT.module)) return giveUp('a second try would end like the first', end)
-        await diedAfter(number, child, end, ready, io.clock.monotonic() - born)
+  async function roll(): Promise<void> {
+    let seen: number
+    do {
+      seen = version
+      for (const [done, place] of places.entries()) {
+        renewing = place
+        const isUp = await place.renew()
+        if (stop.signal.aborted) return
+        if (seen !== version) break
+        if (isUp) continue
+        const those = done === 0 ? 'the processes that serve go on' : `${done} of ${processes} were replaced, the others go on`
+        io.error(`the new code does not start: ${those}`)
+        break
       }
-    } finally {
-      up()
-    }
+    } while (seen !== version)
+    renewing = undefined
   }
 
-  async function diedAfter(
-    number: number,
-    { pid }: Child,
-    end: number | NodeJS.Signals,
-    ready: boolean,
-    livedMs: number,
-  ): Promise<void> {
-    if (livedMs >= LONG_LIFE_MS) failedStarts = crashes = 0
-    else if (ready) {
-      failedStarts = 0
-      crashes++
-    } else {
-      failedStarts++
-      crashes++
-    }
-    const how = typeof end === 'number' ? `ended with exit code ${end}` : `was ended by ${end}`
-    const line = `[${number}] process ${pid} ${how}`
-    if (failedStarts >= MOST_FAILED_STARTS || crashes >= MOST_CRASHES) {
-      io.error(line)
-      return giveUp(
-        `the processes keep dying (${failedStarts >= MOST_FAILED_STARTS ? failedStarts : crashes} times in a row). Mend what the lines above say; greenroom worker without --processes shows one of them alone`,
-        EXIT.children,
-      )
-    }
-    const waitMs = Math.min(WAIT_MAX_MS, WAIT_MIN_MS * 2 ** Math.min(crashes, 10))
-    io.error(`${line}; started again in ${shortDuration(waitMs)}`)
-    await sleep(io.clock, waitMs, { signal: stop.signal }).catch(() => {})
-  }
-
-  io.print(`greenroom ${io.version} worker, ${processes} processes, parent ${io.pid}`)
-  // The first alone: what is wrong with all of them is said once.
-  const kept: Promise<void>[] = []
-  await new Promise<void>(up => {
-    kept.push(keep(1, up))
-  })
-  for (let number = 2; number <= processes; number++) kept.push(keep(number, () => {}))
-  await Promise.all(kept)
-  off()
-  killTimer?.cancel()
+  io.print(`greenroom ${io.version} worker, ${plural(processes, 'process', 'processes')}, parent ${io.pid}`)
+  await keep(1).up // the first alone: what is wrong with all of them is said once
+  for (let number = 2; number <= processes && !stop.signal.aborted; number++) keep(number)
+  await Promise.all(places.map(({ over }) => over))
+  await Promise.all([...alive].map(({ child }) => child.ended))
+  offStop()
+  offReload()
   if (code === EXIT.ok) io.print('stopped')
   return code
 }

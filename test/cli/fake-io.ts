@@ -8,10 +8,12 @@ export interface FakeIo extends Io {
   readonly printed: string[]
   readonly errors: string[]
   stop(cause: StopCause): void
+  reload(): void
 }
 
 export function fakeIo({ env = {}, cwd = '/nowhere', ...rest }: Partial<Io> = {}): FakeIo {
   const listeners = new Set<(cause: StopCause) => void>()
+  const reloaders = new Set<() => void>()
   const printed: string[] = []
   const errors: string[] = []
   return {
@@ -29,6 +31,12 @@ export function fakeIo({ env = {}, cwd = '/nowhere', ...rest }: Partial<Io> = {}
       return () => listeners.delete(listener)
     },
     stop: cause => listeners.forEach(listener => listener(cause)),
+    rssBytes: () => 50_000_000,
+    onReload(listener) {
+      reloaders.add(listener)
+      return () => reloaders.delete(listener)
+    },
+    reload: () => reloaders.forEach(listener => listener()),
     fork: (): Child => {
       throw new Error('no child is expected')
     },

@@ -55,7 +55,7 @@ export function program(argv: readonly string[], options: SpawnOptions): Program
     },
     ended,
     until(pattern, times = 1) {
-      const all = new RegExp(pattern, 'g')
+      const all = new RegExp(pattern, pattern.flags.replace('g', '') + 'g')
       return new Promise((resolve, reject) => {
         const look = () => {
           const found = [...output.matchAll(all)]

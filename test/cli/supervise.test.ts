@@ -1,6 +1,6 @@
 /** The parent of `--processes`, with children that live and die when the test says so, on a clock that it moves. */
 import t from 'tap'
-import type { Child } from '../../cli/command.ts'
+import type { Child, Told } from '../../cli/command.ts'
 import { workerSettings } from '../../cli/worker/options.ts'
 import { supervise } from '../../cli/worker/supervise.ts'
 import { turns } from '../helpers/turns.ts'
@@ -8,6 +8,7 @@ import { fakeIo } from './fake-io.ts'
 
 interface FakeChild extends Child {
   readonly number: number
+  readonly told: Told
   readonly orders: string[]
   up(): void
   die(end: number | NodeJS.Signals): void
@@ -20,17 +21,18 @@ function world(values: Parameters<typeof workerSettings>[0]) {
     quit: code => {
       quits.push(code)
     },
-    fork(args, number, line) {
+    fork(args, number, told) {
       const orders: string[] = []
       const { promise: ended, resolve: die } = withResolvers<number | NodeJS.Signals>()
       const { promise: ready, resolve: isReady } = withResolvers<boolean>()
       void ended.then(() => isReady(false))
       const up = () => {
-        line(`up ${args.join(' ')}`, false)
+        told.line(`up ${args.join(' ')}`, false)
         isReady(true)
       }
       const child = {
         number,
+        told,
         pid: 100 + children.length,
         ready,
         ended,
@@ -183,5 +185,151 @@ t.test('a child that does not end within grace, abort and a margin is killed', a
   t.notMatch(io.errors.join(), 'does not end')
   io.clock.advance(1)
   t.match(io.errors.at(-1), '[1] process 100 does not end: killed; its messages run again')
+  t.equal(await code, 0)
+})
+
+/** A parent whose children are all ready. */
+async function serving(count: number, flags: Parameters<typeof workerSettings>[0] = {}) {
+  const made = world({ processes: `${count}`, ...flags })
+  for (let n = 0; n < count; n++) {
+    await turns()
+    made.children[n]!.up()
+  }
+  await turns()
+  return made
+}
+
+t.test('SIGHUP replaces one after the other: the old one drains when the new one is ready', async t => {
+  const { io, children, code } = await serving(2)
+  io.reload()
+  await turns()
+  t.equal(io.errors.at(-1), 'SIGHUP: 2 processes replaced one by one')
+  t.equal(children.length, 3, 'the first alone')
+  t.strictSame(children[0]!.orders, [], 'which serves until then')
+  children[2]!.up()
+  await turns()
+  t.strictSame([children[0]!.orders, children[1]!.orders], [['stop'], []])
+  t.strictSame(
+    children.map(({ number }) => number),
+    [1, 2, 1, 2],
+  )
+  children[3]!.up()
+  await turns()
+  t.strictSame(children[1]!.orders, ['stop'])
+  children[0]!.die(0)
+  io.clock.advance(25_000 + 10_000)
+  t.match(io.errors.at(-1), '[2] process 101 does not end: killed; its messages run again')
+  await turns()
+  t.equal(children.length, 4, 'their ends are no deaths')
+  io.stop('SIGTERM')
+  for (const child of children) child.die(0)
+  t.equal(await code, 0)
+  t.equal(io.clock.pending, 0)
+})
+
+t.test('new code that does not start keeps the old processes, and says why', async t => {
+  const { io, children, code } = await serving(2)
+  io.reload()
+  await turns()
+  children[2]!.die(4)
+  await turns()
+  t.strictSame(io.errors.slice(-2), [
+    '[1] process 102 ended with exit code 4 before it was ready; process 100 goes on',
+    'the new code does not start: the processes that serve go on',
+  ])
+  t.strictSame([children[0]!.orders, children[1]!.orders, children.length], [[], [], 3])
+  io.reload()
+  await turns()
+  children[3]!.up()
+  await turns()
+  children[4]!.die('SIGSEGV')
+  await turns()
+  t.equal(io.errors.at(-1), 'the new code does not start: 1 of 2 were replaced, the others go on')
+  t.strictSame([children[0]!.orders, children[1]!.orders], [['stop'], []])
+  io.stop('SIGTERM')
+  for (const child of children) child.die(0)
+  t.equal(await code, 0)
+})
+
+t.test('a second SIGHUP while a process starts begins anew, with yet newer code', async t => {
+  const { io, children, code } = await serving(1)
+  io.reload()
+  await turns()
+  io.reload()
+  await turns()
+  t.equal(children.length, 3)
+  t.strictSame([children[0]!.orders, children[1]!.orders], [[], ['stop']], 'what read old code is of no use')
+  children[2]!.up()
+  await turns()
+  t.strictSame(children[0]!.orders, ['stop'])
+  t.equal(children.length, 4, 'and once more for all of them')
+  children[3]!.up()
+  await turns()
+  t.strictSame(children[2]!.orders, ['stop'])
+  io.stop('SIGTERM')
+  for (const child of children) child.die(0)
+  t.equal(await code, 0)
+  t.equal(io.clock.pending, 0)
+})
+
+t.test('SIGHUP ends the wait of one that died', async t => {
+  const { io, children, code } = await serving(1)
+  children[0]!.die('SIGKILL')
+  await turns()
+  t.equal(io.clock.next(), 200)
+  io.reload()
+  await turns()
+  t.equal(children.length, 2)
+  t.equal(io.clock.pending, 0, 'its timer is gone')
+  children[1]!.up()
+  io.stop('SIGTERM')
+  children[1]!.die(0)
+  t.equal(await code, 0)
+})
+
+t.test('one that dies while its successor starts is succeeded all the same', async t => {
+  const { io, children, code } = await serving(1)
+  io.reload()
+  await turns()
+  children[0]!.die('SIGKILL')
+  children[1]!.up()
+  await turns()
+  t.equal(io.errors.at(-1), '[1] process 100 was ended by SIGKILL; its successor was starting')
+  t.equal(children.length, 2)
+  io.stop('SIGTERM')
+  children[1]!.die(0)
+  t.equal(await code, 0)
+})
+
+t.test('a stop during a reload stops both', async t => {
+  const { io, children, code } = await serving(1)
+  io.reload()
+  await turns()
+  io.stop('SIGTERM')
+  t.strictSame([children[0]!.orders, children[1]!.orders], [['stop'], ['stop']])
+  children[1]!.die(0)
+  await turns()
+  children[0]!.die(0)
+  t.equal(await code, 0)
+  t.equal(io.clock.pending, 0)
+})
+
+t.test('one that has reached a limit is replaced without a gap, and it is no crash', async t => {
+  const { io, children, code } = await serving(2)
+  children[1]!.told.spent('takes 600mb')
+  children[1]!.told.spent('takes 601mb')
+  await turns()
+  t.equal(io.errors.at(-1), '[2] process 101 takes 600mb: it is replaced')
+  t.equal(children.length, 3, 'once')
+  t.strictSame(children[1]!.orders, [], 'it serves until the next one is ready')
+  children[2]!.up()
+  await turns()
+  t.strictSame([children[0]!.orders, children[1]!.orders], [[], ['stop']])
+  children[1]!.told.spent('takes 602mb')
+  children[1]!.die(0)
+  await turns()
+  t.equal(children.length, 3, 'and that was all')
+  io.stop('SIGTERM')
+  for (const child of children) child.die(0)
   t.equal(await code, 0)
 })
