@@ -35,8 +35,9 @@ t.test('what was written before a stream is destroyed is told', async t => {
   const stream = new PassThrough(),
     lines: string[] = []
   eachLine(stream, line => lines.push(line))
+  const read = once(stream, 'data')
   stream.write('half a line')
-  await once(stream, 'data')
+  await read
   stream.destroy()
   await once(stream, 'close')
   t.strictSame(lines, ['half a line'])
