@@ -31,6 +31,12 @@ export const DEFAULTS = {
     'app.work({ abortGrace })',
     'how long a handler may go on after its signal was aborted, before its message is settled without it',
   ),
+  maxStuck: row(
+    10,
+    'runs',
+    'app.work({ maxStuck })',
+    'handlers that were left behind: with as many a worker takes nothing more, and `greenroom worker` replaces the process',
+  ),
   maxDeliveries: row(5, 'deliveries', 'app.work({ maxDeliveries })', 'a message that killed five workers will kill the sixth'),
   hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
 } as const satisfies Record<string, Default>

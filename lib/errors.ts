@@ -34,6 +34,7 @@ export type Code =
   | 'DRIVER_MISSING'
   | 'DURATION_INVALID'
   | 'NAME_INVALID'
+  | 'HANDLERS_STUCK'
   | 'ID_INVALID'
   | 'MESSAGE_INVALID'
   | 'DISK_FULL'

@@ -19,6 +19,7 @@ import type { Outcome } from './outcome.ts'
 import { shared } from './registry.ts'
 import { interrupted, type Run } from './run.ts'
 import { isMismatch, validate } from './schema.ts'
+import type { Stuck } from './stuck.ts'
 
 export interface InnermostParts {
   readonly definitions: ReadonlyMap<string, Definition>
@@ -26,17 +27,11 @@ export interface InnermostParts {
   readonly events: EventStream
   readonly maxDeliveries: number
   readonly abortGraceMs: number
+  readonly stuck: Stuck
 }
 
-export interface Innermost {
-  readonly stage: Stage
-  /** Handlers that went on after their message was settled, and still do. */
-  readonly stuck: number
-}
-
-export function createInnermost({ definitions, clock, events, maxDeliveries, abortGraceMs }: InnermostParts): Innermost {
+export function createInnermost({ definitions, clock, events, maxDeliveries, abortGraceMs, stuck }: InnermostParts): Stage {
   const unknown = unknownActors(clock, definitions)
-  let stuck = 0
 
   /** Why a message does not run here at all. */
   function refusal(run: Run, definition: Definition | undefined): Outcome | undefined {
@@ -47,25 +42,21 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
   }
 
   const giveUp = (run: Run, reason: AbortReason): Outcome => {
-    stuck++
-    if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck })
+    const count = stuck.count + 1
+    if (events.watched('stuck')) events.emit('stuck', { message: run.message, reason, stuck: count })
     run.log.warn(
-      { reason, stuck },
+      { reason, stuck: count },
       `the handler went on for ${shortDuration(abortGraceMs)} after its signal was aborted; its message is settled without it`,
     )
+    stuck.add()
     return interrupted(reason, run.message.actor)
   }
-  const parts: Parts = { clock, abortGraceMs, giveUp, back: () => stuck-- }
-  return {
-    stage(run, end) {
-      const definition = definitions.get(run.message.actor)
-      const refused = refusal(run, definition)
-      if (refused) end(run, refused)
-      else new Execution(run, end, parts).start(definition!)
-    },
-    get stuck() {
-      return stuck
-    },
+  const parts: Parts = { clock, abortGraceMs, giveUp, back: stuck.end }
+  return (run, end) => {
+    const definition = definitions.get(run.message.actor)
+    const refused = refusal(run, definition)
+    if (refused) end(run, refused)
+    else new Execution(run, end, parts).start(definition!)
   }
 }
 

@@ -22,7 +22,12 @@ export interface Slots {
   forget(tokens: ReadonlySet<string>): void
 }
 
-export function createSlots(concurrency: number, limits: ReadonlyMap<string, number> | undefined): Slots {
+/** @param isFull nothing is asked for and nothing started while it is; what is held goes back in time */
+export function createSlots(
+  concurrency: number,
+  limits: ReadonlyMap<string, number> | undefined,
+  isFull: () => boolean = () => false,
+): Slots {
   let held: { readonly delivery: Delivery; readonly since: number }[] = []
   let running = 0,
     ahead = 0,
@@ -57,7 +62,7 @@ export function createSlots(concurrency: number, limits: ReadonlyMap<string, num
     },
     wanted(now) {
       adapt(now)
-      const max = Math.max(0, concurrency + ahead - running - held.length)
+      const max = isFull() ? 0 : Math.max(0, concurrency + ahead - running - held.length)
       if (!limits) return { max }
       const room: Record<string, number> = Object.create(null)
       for (const [queue, limit] of limits) room[queue] = limit + ahead - (runningOf.get(queue) ?? 0)
@@ -74,7 +79,7 @@ export function createSlots(concurrency: number, limits: ReadonlyMap<string, num
       held.push({ delivery, since: now })
     },
     next() {
-      if (running >= concurrency || held.length === 0) return undefined
+      if (running >= concurrency || held.length === 0 || isFull()) return undefined
       const index = limits ? held.findIndex(({ delivery }) => free(delivery.envelope.queue)) : 0
       if (index < 0) return undefined
       const { delivery } = index === 0 ? held.shift()! : held.splice(index, 1)[0]!

@@ -17,6 +17,8 @@ export interface WorkOptions {
   readonly grace?: Duration | undefined
   /** How long a handler may go on after its signal was aborted; then its message is settled without it. @default '5s' */
   readonly abortGrace?: Duration | undefined
+  /** So many handlers that go on after their message was settled without them, and the worker takes nothing more until one of them ends. @default 10 */
+  readonly maxStuck?: number | undefined
   /** A message whose workers died so often becomes a dead letter without running. @default 5 */
   readonly maxDeliveries?: number | undefined
   /** How long a middleware's own code may take around a run. @default '30s' */
@@ -35,13 +37,25 @@ export interface WorkSettings {
   readonly leaseMs: number
   readonly graceMs: number
   readonly abortGraceMs: number
+  readonly maxStuck: number
   readonly maxDeliveries: number
   readonly hookTimeoutMs: number
   readonly signal: AbortSignal | undefined
   readonly until: 'stopped' | 'idle'
 }
 
-const KNOWN = ['queues', 'concurrency', 'lease', 'grace', 'abortGrace', 'maxDeliveries', 'hookTimeout', 'signal', 'until']
+const KNOWN = [
+  'queues',
+  'concurrency',
+  'lease',
+  'grace',
+  'abortGrace',
+  'maxStuck',
+  'maxDeliveries',
+  'hookTimeout',
+  'signal',
+  'until',
+]
 /** More runs at once than this is a typing error: one process has one thread. */
 const MOST_RUNS = 10_000
 /** A shorter lease would be lost to any pause for garbage collection. */
@@ -87,6 +101,7 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     ),
     graceMs: durationMs(options.grace ?? DEFAULTS.grace.value, 'grace'),
     abortGraceMs: durationMs(options.abortGrace ?? DEFAULTS.abortGrace.value, 'abortGrace'),
+    maxStuck: whole(options.maxStuck ?? DEFAULTS.maxStuck.value, 'maxStuck'),
     maxDeliveries: whole(options.maxDeliveries ?? DEFAULTS.maxDeliveries.value, 'maxDeliveries'),
     hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
     signal: options.signal,

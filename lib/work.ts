@@ -5,6 +5,7 @@ import { createInnermost } from './innermost.ts'
 import type { Internals } from './internals.ts'
 import { composeStages } from './layers.ts'
 import { reporting } from './problems.ts'
+import { createStuck } from './stuck.ts'
 import { type WorkOptions, workSettings } from './work-options.ts'
 import { startWorker, type Worker } from './worker.ts'
 
@@ -23,19 +24,22 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
   const opened = await app.open()
   app.checkOpen(opened)
   const live = app.reports ? { ...opened, events: reporting(opened.events, log) } : opened
+  const stuck = createStuck(settings.maxStuck, live.events, log)
   const innermost = createInnermost({
     definitions,
     clock: live.clock,
     events: live.events,
     maxDeliveries: settings.maxDeliveries,
     abortGraceMs: settings.abortGraceMs,
+    stuck,
   })
-  const stage = composeStages(chain, innermost.stage)
+  const stage = composeStages(chain, innermost)
   const worker = await startWorker(
     live,
     ended => createExecutor({ live, encoder, table, defaults, definitions, stage, toSending, ended }),
     settings,
     log,
+    stuck,
   )
   try {
     app.checkOpen(opened) // it may have been closed meanwhile, and did not know of this one

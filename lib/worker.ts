@@ -16,6 +16,7 @@ import { knownOptions } from './options.ts'
 import { tooLate } from './pusher.ts'
 import { createSettler } from './settler.ts'
 import { createSlots } from './slots.ts'
+import type { Stuck } from './stuck.ts'
 import type { WorkSettings } from './work-options.ts'
 
 /**
@@ -32,6 +33,8 @@ export interface Worker extends AsyncDisposable {
   readonly queues: readonly string[]
   /** Handlers that run now. */
   readonly running: number
+  /** Handlers that go on after their message was settled without them. With `maxStuck` of them it takes nothing more until one ends. */
+  readonly stuck: number
   /**
    * Stops: takes nothing more, gives back what has not started, lets running handlers finish within the grace, then aborts
    * their signals and gives the rest back. Resolves when all is settled. A second call may shorten the grace.
@@ -49,10 +52,11 @@ export async function startWorker(
   createExecutor: (ended: ExecutorParts['ended']) => Executor,
   settings: WorkSettings,
   log: Logger,
+  stuck: Stuck,
 ): Promise<Worker> {
   const { broker, clock, events } = live
   const { queues, limits, concurrency, leaseMs, graceMs } = settings
-  const slots = createSlots(concurrency, limits)
+  const slots = createSlots(concurrency, limits, () => stuck.isFull)
   const taking = new AbortController(),
     lost = new Set<string>()
   /** Aborted to end one take; and the queues that it may bring nothing of. */
@@ -86,6 +90,11 @@ export async function startWorker(
       log.error({ err: error, count }, 'settlements failed; they are tried again until the broker answers')
       events.emit('trouble', { what: `${count} settlements failed`, error })
     },
+  })
+
+  stuck.watch(() => {
+    asking.abort()
+    wake?.()
   })
 
   function onLost(tokens: readonly string[]): void {
@@ -225,6 +234,9 @@ export async function startWorker(
     queues,
     get running() {
       return slots.running
+    },
+    get stuck() {
+      return stuck.count
     },
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -12,7 +12,7 @@ import { makeCodec } from '../lib/msgpackr.ts'
 import { testing } from '../testing.ts'
 import { blocksOf, textOf } from './docs-pages.ts'
 import { open, openMoving } from './helpers/open.ts'
-import { turns } from './helpers/turns.ts'
+import { pass, turns } from './helpers/turns.ts'
 import { root } from './root.ts'
 
 const page = textOf('docs/errors.md')
@@ -154,6 +154,15 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
     } finally {
       await app.close()
     }
+  },
+  async HANDLERS_STUCK(t) {
+    const { app, clock, all } = await openMoving(t)
+    const resize = app.actor(never, { name: 'resize', timeLimit: '1s', maxRetries: 0 })
+    await resize.sendMany([[], []])
+    await app.work({ maxStuck: 2 })
+    await pass(clock, 10_000)
+    const trouble = all('trouble').at(-1)!
+    return { message: (trouble.error as Error).message }
   },
   ID_INVALID: t =>
     open(t)

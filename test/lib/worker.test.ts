@@ -292,6 +292,7 @@ t.test('work() refuses what makes no worker', async t => {
     [{ lease: 'x' }, 'DURATION_INVALID', /lease/],
     [{ grace: -1 }, 'DURATION_INVALID', /grace/],
     [{ abortGrace: NaN }, 'DURATION_INVALID', /abortGrace/],
+    [{ maxStuck: 0 }, 'WORKER_INVALID', /maxStuck/],
     [{ maxDeliveries: 0 }, 'WORKER_INVALID', /maxDeliveries/],
     [{ hookTimeout: Infinity }, 'DURATION_INVALID', /hookTimeout/],
     [{ until: 'forever' }, 'WORKER_INVALID', /'stopped' or 'idle'/],
