@@ -57,6 +57,8 @@ export const HELD_MS = 1_000
 export const SWEEP_MS = 500
 /** How long one take waits on the broker before it asks again. */
 export const TAKE_WAIT_MS = 5_000
+/** A worker that takes nothing, as its handlers all run, asks the broker for a count so often, to know whether it is there. */
+export const ASK_MS = 4_000
 /** Waits after the broker could not be reached: doubled each time, with jitter. */
 export const TROUBLE_MIN_MS = 100
 export const TROUBLE_MAX_MS = 5_000

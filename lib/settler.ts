@@ -38,8 +38,8 @@ export interface SettlerParts {
   readonly clock: Clock
   /** Called at the end of every turn in which something was added, after the flush. */
   turn(): void
-  /** How long the broker took for a batch. */
-  trip(ms: number): void
+  /** How long the broker took for a batch, and when it answered; undefined where it failed. */
+  trip(ms: number, answeredAt: number | undefined): void
   failed(error: unknown, count: number): void
 }
 
@@ -86,7 +86,8 @@ export function createSettler({ consumer, clock, turn, trip, failed }: SettlerPa
       if (idlers.length > 0 && failures === 0) void again()
       else rest()
     })
-    trip(clock.monotonic() - start)
+    const now = clock.monotonic()
+    trip(now - start, settled ? now : undefined)
     if (settled) batch.forEach((item, i) => item.told(settled[i]!))
   }
   /** Asynchronous, so that what is thrown at once is a rejection too. */

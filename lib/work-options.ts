@@ -27,6 +27,8 @@ export interface WorkOptions {
   readonly signal?: AbortSignal | undefined
   /** `'idle'`: stop when nothing is ready any more. What is delayed stays, and so do retries, which wait for their next run. @default 'stopped' */
   readonly until?: 'stopped' | 'idle' | undefined
+  /** Stop once so many messages were started, and have ended. Never more are; a retry counts as another one. For a time, give `signal` an `AbortSignal.timeout()`. @default no limit */
+  readonly maxMessages?: number | undefined
 }
 
 export interface WorkSettings {
@@ -42,6 +44,8 @@ export interface WorkSettings {
   readonly hookTimeoutMs: number
   readonly signal: AbortSignal | undefined
   readonly until: 'stopped' | 'idle'
+  /** Infinity: no limit. */
+  readonly maxMessages: number
 }
 
 const KNOWN = [
@@ -55,6 +59,7 @@ const KNOWN = [
   'hookTimeout',
   'signal',
   'until',
+  'maxMessages',
 ]
 /** More runs at once than this is a typing error: one process has one thread. */
 const MOST_RUNS = 10_000
@@ -106,10 +111,12 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
     signal: options.signal,
     until: options.until ?? 'stopped',
+    maxMessages:
+      options.maxMessages === undefined ? Infinity : whole(options.maxMessages, 'maxMessages', Number.MAX_SAFE_INTEGER),
   }
 }
 
-function whole(value: unknown, name: string): number {
-  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_RUNS) return value as number
-  throw invalid(`${name} cannot be ${shown(value)}`, `It is a whole number from 1 to ${MOST_RUNS}`)
+function whole(value: unknown, name: string, most = MOST_RUNS): number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most) return value as number
+  throw invalid(`${name} cannot be ${shown(value)}`, `It is a whole number from 1 to ${most}`)
 }

@@ -7,9 +7,10 @@
  */
 import type { Consumer, Delivery } from './broker.ts'
 import { sleep, type Timer, within } from './clock.ts'
-import { AHEAD_MAX, SWEEP_MS, TAKE_WAIT_MS, TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
+import { AHEAD_MAX, ASK_MS, SWEEP_MS, TAKE_WAIT_MS, TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
 import { type Duration, durationMs } from './duration.ts'
 import type { Executor, ExecutorParts } from './executor.ts'
+import type { Health } from './health.ts'
 import type { Live } from './live.ts'
 import type { Logger } from './log.ts'
 import { knownOptions } from './options.ts'
@@ -35,6 +36,8 @@ export interface Worker extends AsyncDisposable {
   readonly running: number
   /** Handlers that go on after their message was settled without them. With `maxStuck` of them it takes nothing more until one ends. */
   readonly stuck: number
+  /** How it is, for probes: whether it works, what it holds, when the broker last answered. Never throws, asks nobody, and may be called at any time. */
+  health(): Health
   /**
    * Stops: takes nothing more, gives back what has not started, lets running handlers finish within the grace, then aborts
    * their signals and gives the rest back. Resolves when all is settled. A second call may shorten the grace.
@@ -55,14 +58,15 @@ export async function startWorker(
   stuck: Stuck,
 ): Promise<Worker> {
   const { broker, clock, events } = live
-  const { queues, limits, concurrency, leaseMs, graceMs } = settings
+  const { queues, limits, concurrency, leaseMs, graceMs, maxMessages } = settings
   const slots = createSlots(concurrency, limits, () => stuck.isFull)
   const taking = new AbortController(),
     lost = new Set<string>()
   /** Aborted to end one take; and the queues that it may bring nothing of. */
   let asking = new AbortController(),
     full: ReadonlySet<string> = NONE
-  let starting = false
+  let starting = false,
+    started = 0
   let stopping: { force(graceMs: number): void } | undefined, wake: (() => void) | undefined, sweepTimer: Timer | undefined
 
   const executor = createExecutor((delivery, executed) => {
@@ -77,10 +81,18 @@ export async function startWorker(
 
   await broker.open(queues)
   const consumer: Consumer = await broker.consume({ queues, credit: concurrency + AHEAD_MAX + UNFLUSHED_MAX, leaseMs, onLost })
+  /** When the broker last answered, and was last asked for that alone; when the next sweep is due, and how late the last one was. */
+  let answeredAt = clock.monotonic(),
+    askedAt = answeredAt,
+    sweepAt = answeredAt,
+    lateMs = 0
   const settler = createSettler({
     consumer,
     clock,
-    trip: slots.trip,
+    trip(ms, at) {
+      slots.trip(ms)
+      answeredAt = at ?? answeredAt
+    },
     turn() {
       const go = wake
       wake = undefined
@@ -105,7 +117,10 @@ export async function startWorker(
   function startHeld(): void {
     if (stopping || starting) return // what ends at once starts the next in this loop, and not in one more call
     starting = true
-    for (let delivery = slots.next(); delivery; delivery = slots.next()) executor.execute(delivery)
+    for (let delivery = slots.next(); delivery; delivery = slots.next()) {
+      started++
+      executor.execute(delivery)
+    }
     starting = false
   }
   function giveBack(deliveries: readonly Delivery[]): void {
@@ -119,15 +134,30 @@ export async function startWorker(
     if (full.has(queue)) asking.abort()
   }
 
-  /** The loop. Ends when the worker stops, or nothing is ready and `until` is 'idle'. */
+  /** Until something has ended. */
+  const rest = () =>
+    new Promise<void>(resolve => {
+      wake = resolve
+    })
+  /** Nothing is to be taken: waits for what is under way, or closes where there is nothing. */
+  async function finish(): Promise<void> {
+    if (slots.running > 0) return rest()
+    if (slots.held === 0 && settler.pending === 0) return void close()
+    await settler.idle()
+  }
+
+  /** The loop. Ends when the worker stops: also by itself, after `maxMessages`, or when nothing is ready and `until` is 'idle'. */
   async function pump(): Promise<void> {
     let trouble = 0
     while (!stopping) {
-      const { max, room } = slots.wanted(clock.monotonic())
+      const { max: wanted, room } = slots.wanted(clock.monotonic()),
+        max = Math.min(wanted, maxMessages - started - slots.held)
+      if (started >= maxMessages) {
+        await finish()
+        continue
+      }
       if (max === 0) {
-        await new Promise<void>(resolve => {
-          wake = resolve
-        })
+        await rest()
         continue
       }
       settler.flush()
@@ -142,17 +172,12 @@ export async function startWorker(
         full = NONE
         if (trouble > 0) log.info({ broker: broker.name }, 'the broker answers again')
         trouble = 0
-        const now = clock.monotonic()
+        const now = (answeredAt = clock.monotonic())
         for (const delivery of deliveries) slots.hold(delivery, now)
         if (stopping) return
         startHeld()
         if (deliveries.length > 0 || settings.until !== 'idle') continue
-        if (slots.running === 0 && slots.held === 0 && settler.pending === 0) return void close()
-        if (slots.running > 0)
-          await new Promise<void>(resolve => {
-            wake = resolve
-          })
-        else await settler.idle()
+        await finish()
       } catch (error) {
         if (trouble++ === 0) {
           log.error({ broker: broker.name, err: error }, 'the broker does not answer; the worker tries again')
@@ -168,7 +193,23 @@ export async function startWorker(
     const now = clock.monotonic()
     giveBack(slots.overdue(now))
     executor.endHung(now, settings.hookTimeoutMs)
+    void askWhileFull(now)
+    lateMs = now - sweepAt
+    sweepAt = now + SWEEP_MS
     sweepTimer = clock.after(SWEEP_MS, sweep) // keeps the process alive while handlers run
+  }
+
+  /** A worker whose handlers all run takes nothing for as long as they do, and would not know whether the broker is there. */
+  async function askWhileFull(now: number): Promise<void> {
+    if (!wake || now - Math.max(answeredAt, askedAt) < ASK_MS) return
+    askedAt = now
+    try {
+      if (!broker.inspector) return
+      await broker.inspector.counts(queues[0]!)
+      answeredAt = clock.monotonic()
+    } catch {
+      // it shows in health(), and the next settlement tells of it
+    }
   }
 
   async function stop(firstGraceMs: number): Promise<void> {
@@ -189,10 +230,7 @@ export async function startWorker(
     stopping.force(firstGraceMs)
     await Promise.race([pumping, new Promise(resolve => graceOver.signal.addEventListener('abort', resolve))]) // a take may hang
     giveBack(slots.all())
-    while (slots.running > 0)
-      await new Promise<void>(resolve => {
-        wake = resolve
-      })
+    while (slots.running > 0) await rest()
     try {
       await inTime(settler.idle())
     } finally {
@@ -222,6 +260,10 @@ export async function startWorker(
   const stopped = new Promise<void>(resolve => {
     resolveStopped = resolve
   })
+  let isStopped = false
+  void stopped.then(() => {
+    isStopped = true
+  })
   const onSignal = () => {
     void close()
   }
@@ -237,6 +279,17 @@ export async function startWorker(
     },
     get stuck() {
       return stuck.count
+    },
+    health() {
+      const now = clock.monotonic()
+      return {
+        state: isStopped ? 'stopped' : stopping ? 'draining' : 'working',
+        running: slots.running,
+        held: slots.held,
+        stuck: stuck.count,
+        brokerMs: now - answeredAt,
+        lagMs: isStopped ? 0 : Math.max(lateMs, now - sweepAt),
+      }
     },
     close,
     [Symbol.asyncDispose]: () => close(),

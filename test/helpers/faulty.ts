@@ -3,7 +3,7 @@ import type { Broker, Consumer } from '../../lib/broker.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 
 type Fault = () => Promise<void> | void
-type Call = 'open' | 'push' | 'consume' | 'take' | 'settle'
+type Call = 'open' | 'push' | 'consume' | 'take' | 'settle' | 'counts'
 
 export interface Faults {
   /** Awaited before the call reaches the broker. */
@@ -31,6 +31,9 @@ export function faulty(broker: Broker): { readonly broker: Broker; readonly faul
     faults,
     broker: {
       ...broker,
+      ...(broker.inspector && {
+        inspector: { ...broker.inspector, counts: queue => call('counts', () => broker.inspector!.counts(queue)) },
+      }),
       open: (queues, signal) => call('open', () => broker.open(queues, faults.deaf ? undefined : signal)),
       push: (batch, options) => call('push', () => broker.push(batch, faults.deaf ? {} : options)),
       consume: options => call('consume', async () => faultyConsumer(await broker.consume(options))),
