@@ -58,6 +58,17 @@ export function wholeOf(text: string, flag: string): number {
   throw usage(`${flag} cannot be ${shown(text)}`, 'Give a whole number from 1')
 }
 
+const UNITS: Readonly<Record<string, number>> = { kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 }
+
+/** Bytes of a size with its unit: `512mb`, `1.5gb`. @throws {CliError} */
+export function sizeOf(text: string, flag: string): number {
+  const [, number, unit] = /^(\d{1,9}(?:\.\d{1,3})?)([kmg]b)$/i.exec(text) ?? []
+  const bytes = Math.floor(Number(number) * UNITS[unit?.toLowerCase() ?? '']!)
+  if (bytes >= 1) return bytes
+  if (/^\d+(\.\d+)?$/.test(text)) throw usage(`${flag} ${text} has no unit`, `Write ${flag} ${text}mb or ${flag} ${text}gb`)
+  throw usage(`${flag} cannot be ${shown(text)}`, 'Write 512mb, 1gb or 1.5gb')
+}
+
 /**
  * Milliseconds of a duration. In code a bare number is milliseconds; who types one here may well mean seconds, so it is refused.
  * @throws {CliError}

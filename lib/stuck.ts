@@ -33,7 +33,7 @@ export function createStuck(most: number, events: EventStream, log: Logger): Stu
   function tell(): void {
     const error = new GreenroomError(
       'HANDLERS_STUCK',
-      `${count} handlers go on although their messages were settled without them, so this worker takes nothing more`,
+      `Handlers that go on although their messages were settled without them: ${count}, so this worker takes nothing more`,
       { help: 'Replace the process, as greenroom worker does by itself, and let handlers heed current().signal' },
     )
     events.emit('trouble', { what: error.message, error })

@@ -1,5 +1,6 @@
 import { command } from '../command.ts'
 import { locateModules } from '../modules.ts'
+import { withPidFile } from '../worker/pid-file.ts'
 import { WORKER_FLAGS, workerSettings } from '../worker/options.ts'
 import { serve } from '../worker/serve.ts'
 import { supervise } from '../worker/supervise.ts'
@@ -19,15 +20,19 @@ export const worker = command({
     'greenroom worker jobs.ts',
     'greenroom worker jobs/*.js --concurrency 50 --processes 4',
     'greenroom worker jobs.js --queues images=2,mail=50 --grace 2m',
+    'greenroom worker jobs.js --processes 4 --max-memory 512mb --pid-file /run/shop/worker.pid',
     'greenroom worker jobs.js --drain',
   ],
   arity: [1, Infinity],
   async run({ positionals: modules, values }, io) {
     const settings = workerSettings(values)
-    if (settings.processes === undefined || io.parent) return serve(modules, settings, values.verbose ?? false, io)
-    locateModules(modules, io.cwd)
-    const { processes: _, ...rest } = values
-    return supervise(['worker', ...modules, ...flagsOf(rest)], settings, io)
+    if (io.parent) return serve(modules, settings, values.verbose ?? false, io)
+    return withPidFile(settings.pidFile, io, io => {
+      if (settings.processes === undefined) return serve(modules, settings, values.verbose ?? false, io)
+      locateModules(modules, io.cwd)
+      const { processes: _, 'pid-file': __, ...rest } = values
+      return supervise(['worker', ...modules, ...flagsOf(rest)], settings, io)
+    })
   },
 })
 

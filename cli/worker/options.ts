@@ -5,11 +5,11 @@ import { shortDuration, shown } from '../../lib/duration.ts'
 import { checkName } from '../../lib/names.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
-import { durationOf, wholeOf } from '../args.ts'
+import { durationOf, sizeOf, wholeOf } from '../args.ts'
 import type { Flags, Values } from '../command.ts'
 import { usage } from '../failure.ts'
 
-const { concurrency, grace } = DEFAULTS
+const { concurrency, grace, maxStuck } = DEFAULTS
 export const WORKER_FLAGS = {
   concurrency: {
     type: 'string',
@@ -34,6 +34,21 @@ export const WORKER_FLAGS = {
     value: 'duration',
     help: `How long handlers may go on after SIGTERM (default ${shortDuration(grace.value)})`,
   },
+  'max-memory': {
+    type: 'string',
+    value: 'size',
+    help: 'Replace a process that takes more memory: 512mb, 1gb (default: no limit)',
+  },
+  'max-stuck': {
+    type: 'string',
+    value: 'n',
+    help: `Replace a process that left so many handlers behind, which ignore their signal (default ${maxStuck.value})`,
+  },
+  'pid-file': {
+    type: 'string',
+    value: 'path',
+    help: 'Write the id of the process to signal; refused where another worker has it',
+  },
   drain: { type: 'boolean', help: 'Stop when nothing is ready any more, and exit with 0. Delayed messages are not waited for' },
 } as const satisfies Flags
 
@@ -44,6 +59,10 @@ export interface WorkerSettings {
   /** Limits by queue; undefined where only the total counts. */
   readonly queues: ReadonlyMap<string, number | undefined> | undefined
   readonly graceMs: number
+  /** Bytes. */
+  readonly maxMemory: number | undefined
+  readonly maxStuck: number
+  readonly pidFile: string | undefined
   readonly drain: boolean
 }
 
@@ -54,6 +73,9 @@ export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSetti
     concurrency: values.concurrency === undefined ? undefined : wholeOf(values.concurrency, '--concurrency'),
     queues: values.queues === undefined ? undefined : queuesOf(values.queues),
     graceMs: values.grace === undefined ? grace.value : durationOf(values.grace, '--grace'),
+    maxMemory: values['max-memory'] === undefined ? undefined : sizeOf(values['max-memory'], '--max-memory'),
+    maxStuck: values['max-stuck'] === undefined ? maxStuck.value : wholeOf(values['max-stuck'], '--max-stuck'),
+    pidFile: values['pid-file'],
     drain: values.drain ?? false,
   }
 }
@@ -73,11 +95,11 @@ function queuesOf(text: string): Map<string, number | undefined> {
 
 /** What one app is asked to do: of the named queues those of its actors, and those that no app's actor is on. Undefined: nothing. */
 export function workOptions(
-  { queues, concurrency, graceMs, drain }: WorkerSettings,
+  { queues, concurrency, graceMs, maxStuck, drain }: WorkerSettings,
   { queues: own }: Found,
   others: ReadonlySet<string>,
 ): WorkOptions | undefined {
-  const common = { concurrency, grace: graceMs, until: drain ? 'idle' : 'stopped' } as const
+  const common = { concurrency, grace: graceMs, maxStuck, until: drain ? 'idle' : 'stopped' } as const
   if (!queues) return common
   const chosen = [...queues].filter(([name]) => own.includes(name) || !others.has(name))
   if (chosen.length === 0) return undefined

@@ -10,6 +10,7 @@ import { EXIT } from '../exit.ts'
 import { usage } from '../failure.ts'
 import { plural } from '../text.ts'
 import { elsewhereLine } from './elsewhere.ts'
+import { overLimit, sizeText, watchLimits } from './limits.ts'
 import { watchLoading } from './loading.ts'
 import { type WorkerSettings, workOptions } from './options.ts'
 import { firstLines, report } from './report.ts'
@@ -58,6 +59,19 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
   const { result: found, stop: stopWatching } = loud
     ? await watchLoading(modules, io, load)
     : { result: await load(), stop: () => {} }
+  const watched = {
+    clock: io.clock,
+    rssBytes: io.rssBytes,
+    stuck: () => Math.max(0, ...workers.map(({ stuck }) => stuck)),
+  }
+  if (overLimit(settings, watched))
+    throw usage(
+      `--max-memory ${sizeText(settings.maxMemory!)} is less than this process takes before it works (${sizeText(io.rssBytes())})`,
+      'Raise it to some times as much',
+    )
+  const offLimits = watchLimits(settings, watched, why =>
+    io.parent ? io.parent.spent(why) : endForAnother(`process ${io.pid} ${why}`),
+  )
   const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
   try {
     if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`)
@@ -103,6 +117,7 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     quiet()
     off()
     offReload()
+    offLimits()
   }
   if (isStopping || settings.drain) io.print(isForced ? 'stopped at once' : 'stopped')
   return isForced ? EXIT.unexpected : code
