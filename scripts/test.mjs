@@ -8,7 +8,8 @@
 import { spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import { install, ready } from './ready.mjs'
-import { filesIn, readOr, root } from './tree.mjs'
+import { provide } from './needs.mjs'
+import { filesIn, root } from './tree.mjs'
 
 const JOBS = 2 // as many as the smallest machine that we test on has cores
 const FILE_SECONDS = 120 // a file starts a real server at worst, and shares the machine with another one
@@ -35,8 +36,7 @@ if (queue.length === 0) {
   console.log(filters.length > 0 ? `no test file has ${filters.join(' or ')} in its path` : 'there is no test file')
   total.failed++
 }
-// What takes long to install is there before the time of a test runs.
-if (queue.some(path => readOr(`${root}${path}`)?.includes('need-chromium'))) (await import('./need-chromium.mjs')).needChromium()
+provide(queue)
 await Promise.all(Array.from({ length: JOBS }, work))
 
 if (total.unrun.length > 0) console.log(`\nnot run:\n${total.unrun.map(line => `  ${line}\n`).join('')}`)

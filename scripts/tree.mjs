@@ -1,7 +1,7 @@
 /** The working tree as the scripts see it. Paths are relative to its root, with forward slashes. Uses Node alone. */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -38,3 +38,10 @@ export function readOr(path, otherwise = undefined) {
     return otherwise
   }
 }
+
+/** The programs of this name on the PATH, the first one first. */
+export const onPath = name =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map(folder => join(folder, name))
+    .filter(existsSync)
