@@ -32,6 +32,7 @@ export type {
   Untyped,
 } from './lib/actor-types.ts'
 export type { App } from './lib/app.ts'
+export { type CliConfig, defineConfig, type WorkerConfig } from './lib/cli-config.ts'
 export type { Config } from './lib/config.ts'
 export { SUSPECT_FROM } from './lib/broker.ts'
 export type * from './lib/broker.ts'

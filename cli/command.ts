@@ -68,6 +68,8 @@ export interface Io {
   print(line: string): void
   /** What went wrong or should be known, one line, on standard error. */
   error(line: string): void
+  /** Whether what is printed is read by a person, now. */
+  readonly isTerminal: boolean
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
   readonly pid: number

@@ -61,7 +61,8 @@ export function entryLines(entry: Entry, encoder: Encoder, now: number): string[
 
 const block = (name: string, value: unknown): string[] => [name, ...prettyLines(value).map(line => `  ${line}`)]
 
-export function entryJson(entry: Entry, encoder: Encoder): string {
+/** @param withBody also where it can be read */
+export function entryJson(entry: Entry, encoder: Encoder, { withBody = false }: { readonly withBody?: boolean } = {}): string {
   const {
     envelope: { id, queue, priority, attempt, body },
     place,
@@ -80,7 +81,8 @@ export function entryJson(entry: Entry, encoder: Encoder): string {
           options: content.message.options,
           timestamp: content.message.timestamp,
         }
-      : { undecodable: content.reason, bodyBase64: Buffer.from(body).toString('base64') }
+      : { undecodable: content.reason }
+  const bytes = withBody || 'reason' in content ? { bodyBase64: Buffer.from(body).toString('base64') } : {}
   return safe(
     jsonText({
       id,
@@ -95,6 +97,7 @@ export function entryJson(entry: Entry, encoder: Encoder): string {
       reason,
       error: failure,
       ...parts,
+      ...bytes,
     }),
   )
 }

@@ -34,6 +34,7 @@ const io: Io = {
   error: line => {
     process.stderr.write(`${line}\n`)
   },
+  isTerminal: process.stdout.isTTY === true,
   env: process.env,
   cwd: process.cwd(),
   pid: process.pid,

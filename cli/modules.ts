@@ -50,8 +50,9 @@ function locate(module: string, cwd: string): string {
   )
 }
 
-/** Imports one after the other. @throws {CliError} with exit code 4, which says what to do */
-export async function importModules(paths: readonly string[], io: Io): Promise<void> {
+/** Imports one after the other, and answers what they export. @throws {CliError} with exit code 4, which says what to do */
+export async function importModules(paths: readonly string[], io: Io): Promise<readonly object[]> {
+  const modules: object[] = []
   if (paths.some(path => TYPESCRIPT.test(path))) await readTypeScript(io)
   for (const path of paths) {
     const name = relative(io.cwd, path)
@@ -61,7 +62,7 @@ export async function importModules(paths: readonly string[], io: Io): Promise<v
       ),
     )
     try {
-      await withoutEsmWarning(() => import(pathToFileURL(path).href))
+      modules.push(await withoutEsmWarning(() => import(pathToFileURL(path).href) as Promise<object>))
     } catch (error) {
       const place = placeOf(error)
       throw refuse(
@@ -73,6 +74,7 @@ export async function importModules(paths: readonly string[], io: Io): Promise<v
       slow.cancel()
     }
   }
+  return modules
 }
 
 /** Where Node cannot read TypeScript and no loader was given with --import, the user's tsx becomes one. */

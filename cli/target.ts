@@ -12,6 +12,7 @@ import { redactUrl } from '../lib/redact.ts'
 import { shared } from '../lib/registry.ts'
 import { appToAsk, type Found, loadApps } from './apps.ts'
 import type { Flags, Io, Values } from './command.ts'
+import { readConfigFile } from './config-file.ts'
 import { EXIT } from './exit.ts'
 import { CliError, usage } from './failure.ts'
 
@@ -19,7 +20,7 @@ export const TARGET_FLAGS = {
   broker: {
     type: 'string',
     value: 'url',
-    help: 'The broker. Else the app of --module, else GREENROOM_BROKER, else file:.greenroom',
+    help: 'The broker. Else the app of --module, else GREENROOM_BROKER, else greenroom.config.*, else file:.greenroom',
   },
   namespace: { type: 'string', value: 'name', help: "The app's namespace (default greenroom)" },
   module: { type: 'string', value: 'file', help: 'Take broker and namespace from the app that this module makes' },
@@ -55,18 +56,39 @@ export async function withInspector(
   }
 }
 
-/** The app of `--module`, or one that was made for this command alone. */
-export async function appOf(
-  { broker, namespace, module }: Values<typeof TARGET_FLAGS>,
-  io: Io,
-  choose: (found: readonly Found[], module: string) => Found = appToAsk,
-): Promise<{ readonly app: App; readonly internals: Internals }> {
+/** Which broker is meant, and who says so. */
+export interface Meant {
+  /** What says it: `--broker`, `GREENROOM_BROKER`, a file, `default`. */
+  readonly from: string
+  readonly module?: string
+  readonly broker?: string | undefined
+  readonly namespace?: string | undefined
+}
+
+/** The command line, else the environment, else greenroom.config.*, else the default. @throws {CliError} for two answers at once */
+export async function meant({ broker, namespace, module }: Values<typeof TARGET_FLAGS>, io: Io): Promise<Meant> {
   if (module !== undefined) {
     if (broker !== undefined || namespace !== undefined)
       throw usage('--module says which broker and namespace', 'Leave --broker and --namespace out, or --module')
-    return choose(await loadApps([module], io), module)
+    return { from: '--module', module }
   }
   if (namespace !== undefined) checkName(namespace, 'namespace')
+  if (broker !== undefined) return { from: '--broker', broker, namespace }
+  if (io.env['GREENROOM_BROKER'] !== undefined) return { from: 'GREENROOM_BROKER', namespace }
+  const { file = '', ...config } = await readConfigFile(io)
+  if (namespace === undefined && config.module !== undefined) return { from: file, module: config.module }
+  if (config.broker !== undefined) return { from: file, broker: config.broker, namespace: namespace ?? config.namespace }
+  return { from: 'default', namespace: namespace ?? config.namespace }
+}
+
+/** The app of the module that is meant, or one that was made for this command alone. */
+export async function appOf(
+  values: Values<typeof TARGET_FLAGS>,
+  io: Io,
+  choose: (found: readonly Found[], module: string) => Found = appToAsk,
+): Promise<{ readonly app: App; readonly internals: Internals }> {
+  const { module, broker, namespace } = await meant(values, io)
+  if (module !== undefined) return choose(await loadApps([module], io), module)
   const app = greenroom({ broker: locateBroker(broker, io.env, io.cwd), namespace })
   return { app, internals: internalsOf(app) }
 }

@@ -90,11 +90,22 @@ export const folderOf = (url: string): string =>
 
 const CONFIGS = ['ts', 'mts', 'js', 'mjs', 'cjs'].map(ending => `greenroom.config.${ending}`)
 
+/** The nearest greenroom.config.* upwards. */
+export function configFileOf(here: string): string | undefined {
+  for (const folder of upwards(here)) for (const name of CONFIGS) if (existsSync(join(folder, name))) return join(folder, name)
+  return undefined
+}
+
 /** Where a relative `file:` starts: the nearest greenroom.config.* upwards, else the root of the workspace, else here. */
 export function rootOf(here: string): string {
+  const config = configFileOf(here)
+  return config === undefined ? (upwards(here).find(isWorkspace) ?? here) : dirname(config)
+}
+
+function upwards(here: string): string[] {
   const folders = [here]
   while (dirname(folders.at(-1)!) !== folders.at(-1)) folders.push(dirname(folders.at(-1)!))
-  return folders.find(folder => CONFIGS.some(name => existsSync(join(folder, name)))) ?? folders.find(isWorkspace) ?? here
+  return folders
 }
 
 function isWorkspace(folder: string): boolean {

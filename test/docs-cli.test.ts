@@ -37,7 +37,7 @@ t.test('examples of all pages name commands, and options that these commands hav
   const lines = pages.flatMap(page =>
     [
       ...textOf(page).matchAll(
-        /(?:^ {4}|^|`)(?:npx )?greenroom ((?:worker|send|queues|list|show|remove|promote|dead)\b[^`\n]*)/gm,
+        /(?:^ {4}|^|`)(?:npx )?greenroom ((?:worker|send|queues|list|show|remove|promote|pause|resume|purge|dead|doctor|completion)\b[^`\n]*)/gm,
       ),
     ].map(([, line]) => [page, line!] as const),
   )

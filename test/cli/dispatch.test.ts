@@ -41,12 +41,15 @@ t.test('the version', async t => {
 t.test('a mistake is one line that says what to write, and exit code 2', async t => {
   for (const [argv, line] of [
     [['queus'], 'Unknown command "queus". Did you mean greenroom queues?'],
-    [['frobnicate'], 'Unknown command "frobnicate". There are worker, send, queues, list, show, remove, promote, dead'],
+    [
+      ['frobnicate'],
+      'Unknown command "frobnicate". There are worker, send, queues, list, show, remove, promote, pause, resume, purge, dead, doctor, completion',
+    ],
     [['dead', 'lits'], 'Unknown command "dead lits". Did you mean greenroom dead list?'],
     [['queues', '--jsn'], 'Unknown option "--jsn". Did you mean --json?'],
     [
       ['queues', '--frobnicate'],
-      'Unknown option "--frobnicate". greenroom queues has --json, --broker, --namespace, --module, --help, --verbose',
+      'Unknown option "--frobnicate". greenroom queues has --json, --watch, --every, --broker, --namespace, --module, --help, --verbose',
     ],
     [['remove', 'one', '--all'], 'Unknown option "--all". greenroom remove has --queue, --broker,'],
     [['queues', '-x'], 'Unknown option "-x". greenroom queues has --json,'],

@@ -21,6 +21,7 @@ export function fakeIo({ env = {}, cwd = '/nowhere', ...rest }: Partial<Io> = {}
     error: line => errors.push(line),
     printed,
     errors,
+    isTerminal: false,
     env,
     cwd,
     pid: 1,
