@@ -55,6 +55,7 @@ function heard(child: ChildProcess, told: Told): Promise<true> {
   return new Promise(resolve => {
     child.on('message', word => {
       if (word === 'ready') return resolve(true)
+      if (typeof word !== 'object' || word === null) return // of the user's own
       const { spent, 'watch:import': imported, 'watch:require': required } = word as Partial<Record<string, unknown>>
       if (typeof spent === 'string') told.spent(spent)
       for (const files of [imported, required]) if (Array.isArray(files)) told.loaded?.(files.flatMap(fileOf))

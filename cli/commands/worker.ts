@@ -27,6 +27,7 @@ export const worker = command({
     'greenroom worker jobs/*.js --concurrency 50 --processes 4',
     'greenroom worker jobs.js --queues images=2,mail=50 --grace 2m',
     'greenroom worker jobs.js --processes 4 --max-memory 512mb --pid-file /run/shop/worker.pid',
+    'greenroom worker jobs.js --watch',
     'greenroom worker jobs.js --drain',
   ],
   arity: [0, Infinity],
@@ -38,10 +39,10 @@ export const worker = command({
       return EXIT.ok
     }
     return withPidFile(settings.pidFile, io, io => {
-      if (settings.processes === undefined) return serve(modules, settings, verbose, io)
-      locateModules(modules, io.cwd)
-      const { processes: _, 'pid-file': __, ...rest } = values
-      return supervise(['worker', ...modules, ...flagsOf({ ...rest, verbose })], settings, io)
+      if (settings.processes === undefined && !settings.watch) return serve(modules, settings, verbose, io)
+      const paths = locateModules(modules, io.cwd)
+      const { processes: _, 'pid-file': __, watch: ___, ...rest } = values
+      return supervise(['worker', ...modules, ...flagsOf({ ...rest, verbose })], settings, io, paths)
     })
   },
 })

@@ -49,6 +49,7 @@ export const WORKER_FLAGS = {
     value: 'path',
     help: 'Write the id of the process to signal; refused where another worker has it',
   },
+  watch: { type: 'boolean', help: 'Start again with new code when a module changes: for development' },
   drain: { type: 'boolean', help: 'Stop when nothing is ready any more, and exit with 0. Delayed messages are not waited for' },
 } as const satisfies Flags
 
@@ -63,11 +64,13 @@ export interface WorkerSettings {
   readonly maxMemory: number | undefined
   readonly maxStuck: number
   readonly pidFile: string | undefined
+  readonly watch: boolean
   readonly drain: boolean
 }
 
 /** @throws {CliError}, {GreenroomError} `NAME_INVALID` */
 export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSettings {
+  if (values.watch && values.drain) throw usage('--watch goes on, and --drain ends', 'Give one of them')
   return {
     processes: values.processes === undefined ? undefined : wholeOf(values.processes, '--processes'),
     concurrency: values.concurrency === undefined ? undefined : wholeOf(values.concurrency, '--concurrency'),
@@ -76,6 +79,7 @@ export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSetti
     maxMemory: values['max-memory'] === undefined ? undefined : sizeOf(values['max-memory'], '--max-memory'),
     maxStuck: values['max-stuck'] === undefined ? maxStuck.value : wholeOf(values['max-stuck'], '--max-stuck'),
     pidFile: values['pid-file'],
+    watch: values.watch ?? false,
     drain: values.drain ?? false,
   }
 }

@@ -3,6 +3,7 @@
  * dies, replaces what has reached a limit or runs old code, and stops them together. A child that loses its parent drains by itself.
  * What an end means is policy.ts, who serves in a place place.ts.
  */
+import { relative } from 'node:path'
 import { DEFAULTS } from '../../lib/defaults.ts'
 import { shortDuration } from '../../lib/duration.ts'
 import type { Io } from '../command.ts'
@@ -11,15 +12,19 @@ import { plural } from '../text.ts'
 import type { WorkerSettings } from './options.ts'
 import { keepPlace, type Life, type Place } from './place.ts'
 import { afterEnd, NO_DEATHS } from './policy.ts'
+import { rolling } from './rolling.ts'
+import { watchSources } from './sources.ts'
 import { stopping } from './stopping.ts'
 
 /** After the grace, the abort and this, a child does not answer any more and is killed; its messages run again. */
 export const MARGIN_MS = 5_000
 
+/** @param modules their files: watched with `--watch`, and so is all that they load */
 export async function supervise(
   argv: readonly string[],
-  { processes = 1, graceMs, drain }: WorkerSettings,
+  { processes = 1, graceMs, drain, watch }: WorkerSettings,
   io: Io,
+  modules: readonly string[] = [],
 ): Promise<number> {
   const alive = new Set<Life>(),
     places: Place[] = [],
@@ -28,10 +33,6 @@ export async function supervise(
   let code: number = EXIT.ok,
     deaths = NO_DEATHS,
     everReady = false
-  /** Counts requests to reload; and the place that a reload has come to. */
-  let version = 0,
-    renewing: Place | undefined
-
   const offStop = io.onStop(cause => {
     const step = decide(cause)
     if (step === 'ignore') return
@@ -47,7 +48,16 @@ export async function supervise(
     )
     stopAll(step === 'force' ? 'force' : 'stop')
   })
+  const renewAll = rolling(places, stop.signal, io.error)
   const offReload = io.onReload(() => reload('SIGHUP'))
+  const sources = watch
+    ? watchSources({
+        clock: io.clock,
+        changed: file => reload(`${relative(io.cwd, file)} has changed`),
+        blind: (folder, { message }) => io.error(`greenroom: changes in ${folder} are not seen: ${message}`),
+      })
+    : undefined
+  sources?.add(modules)
 
   function stopAll(word: 'stop' | 'force'): void {
     stop.abort()
@@ -69,6 +79,7 @@ export async function supervise(
     const child = io.fork(argv, place, {
       line: (text, isError) => (isError ? io.error : io.print)(`[${place}] ${text}`),
       spent: why => replace(life, why),
+      ...(sources && { loaded: sources.add }),
     })
     const life: Life = {
       child,
@@ -98,7 +109,7 @@ export async function supervise(
 
   function ended(life: Life): number | undefined {
     const { end, isReady: wasReady, bornAt } = life
-    const world = { stopping: stop.signal.aborted, drain, watch: false, everReady }
+    const world = { stopping: stop.signal.aborted, drain, watch, everReady }
     const step = afterEnd({ end: end!, wasReady, livedMs: io.clock.monotonic() - bornAt }, deaths, world)
     deaths = step.deaths
     switch (step.next.kind) {
@@ -146,30 +157,10 @@ export async function supervise(
     void place.renew()
   }
 
-  /** New code for all of them, one after the other. Asked for again meanwhile, it begins anew. */
   function reload(why: string): void {
     if (stop.signal.aborted) return
-    io.error(`${why}: ${plural(processes, 'process', 'processes')} replaced one by one`)
-    version++
-    if (renewing) void renewing.renew()
-    else void roll()
-  }
-  async function roll(): Promise<void> {
-    let seen: number
-    do {
-      seen = version
-      for (const [done, place] of places.entries()) {
-        renewing = place
-        const isUp = await place.renew()
-        if (stop.signal.aborted) return
-        if (seen !== version) break
-        if (isUp) continue
-        const those = done === 0 ? 'the processes that serve go on' : `${done} of ${processes} were replaced, the others go on`
-        io.error(`the new code does not start: ${those}`)
-        break
-      }
-    } while (seen !== version)
-    renewing = undefined
+    io.error(`${why}: ${processes === 1 ? 'the process is replaced' : `${processes} processes are replaced one by one`}`)
+    renewAll()
   }
 
   io.print(`greenroom ${io.version} worker, ${plural(processes, 'process', 'processes')}, parent ${io.pid}`)
@@ -179,6 +170,7 @@ export async function supervise(
   await Promise.all([...alive].map(({ child }) => child.ended))
   offStop()
   offReload()
+  sources?.close()
   if (code === EXIT.ok) io.print('stopped')
   return code
 }

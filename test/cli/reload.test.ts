@@ -1,11 +1,12 @@
 /** New code under running processes: SIGHUP, and `--watch`. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { greenroom as app } from '../../index.ts'
 import { cli } from './fake-io.ts'
 import { folderOf } from './folder.ts'
-import { greenroom, type Program } from './program.ts'
+import { greenroom, isGone, type Program } from './program.ts'
+import { root } from '../root.ts'
 
 /** Writes which version of it ran what. */
 const jobs = (version: string, top = '') => `
@@ -26,6 +27,7 @@ function sending(where: string): { stop(): Promise<number> } {
     isOver = false
   const all = (async () => {
     while (!isOver) {
+      while (ranIn(where).length < sent - 200) await new Promise(resolve => setImmediate(resolve)) // a load, and no flood
       await note.sendMany(Array.from({ length: 10 }, () => [sent++] as const))
       await new Promise(resolve => setImmediate(resolve))
     }
@@ -106,4 +108,62 @@ t.test('SIGHUP to a process without a parent: it drains, and its exit code asks 
   t.equal(await next.ended, 0)
   t.equal(new Set(ranIn(where)).size, sent)
   t.equal(ranIn(where).length, sent)
+})
+
+t.test(
+  '--watch: a change of a module, or of what it imports, replaces the process; a broken one waits for the next change',
+  async t => {
+    const imports = (version: string) => jobs(version, `import { word } from './word.mjs'\nconsole.log('word', word)`)
+    const where = folderOf(t, { 'jobs.mjs': imports('v1'), 'word.mjs': `export const word = 'one'` })
+    const worker = greenroom(where, ['worker', 'jobs.mjs', '--watch'])
+    const first = await ready(worker, 1)
+    writeFileSync(join(where, 'notes.txt'), 'no module')
+    writeFileSync(join(where, 'word.mjs'), `export const word = 'two'`)
+    await worker.until(/^word\.mjs has changed: the process is replaced$/m)
+    await worker.until(/word two/)
+    await ready(worker, 2)
+    await isGone(first)
+
+    writeFileSync(join(where, 'jobs.mjs'), 'export const broken = ')
+    await worker.until(/^jobs\.mjs has changed/m)
+    await worker.until(/^\[1\] greenroom: jobs\.mjs could not be loaded: SyntaxError/m)
+    await worker.until(/^the new code does not start: the processes that serve go on$/m)
+    await cli(['send', 'note', '1'], { cwd: where })
+    while (ranIn(where).length === 0) await new Promise(resolve => setImmediate(resolve))
+    t.strictSame(ranIn(where), ['v1 1'], 'the old one works meanwhile')
+
+    writeFileSync(join(where, 'jobs.mjs'), imports('v2'))
+    await ready(worker, 3)
+    await cli(['send', 'note', '2'], { cwd: where })
+    while (ranIn(where).length === 1) await new Promise(resolve => setImmediate(resolve))
+    t.strictSame(ranIn(where)[1], 'v2 2')
+    t.notMatch(worker.output, 'notes.txt')
+    worker.child.kill('SIGINT')
+    t.equal(await worker.ended, 0, worker.output)
+  },
+)
+
+t.test('--watch begins with broken code, and with TypeScript as the worker reads it', async t => {
+  const typed = `import { actor } from 'greenroom'\nimport { word } from './lib/word.ts'\nconsole.log('word', word)\nexport const hello = actor(async (name: string): Promise<void> => console.log('hello', name), { name: 'hello' })\n`
+  const where = folderOf(t, { 'package.json': '{"type":"module"}', 'jobs.ts': `${typed}throw new Error('not yet')` })
+  mkdirSync(join(where, 'lib'))
+  writeFileSync(join(where, 'lib/word.ts'), `export const word: string = 'one'`)
+  symlinkSync(join(root, 'node_modules/tsx'), join(where, 'node_modules/tsx'))
+  const worker = greenroom(where, ['worker', 'jobs.ts', '--watch'])
+  await worker.until(/not yet/)
+  await worker.until(/^\[1\] process \d+ ended with exit code 4; started again at the next change$/m)
+  writeFileSync(join(where, 'jobs.ts'), typed)
+  await ready(worker, 1)
+  await cli(['send', 'hello', 'Ada'], { cwd: where })
+  await worker.until(/hello Ada/)
+  writeFileSync(join(where, 'lib/word.ts'), `export const word: string = 'two'`)
+  await worker.until(/^lib\/word\.ts has changed: the process is replaced$/m)
+  await worker.until(/word two/)
+  await ready(worker, 2)
+  worker.child.kill('SIGTERM')
+  t.equal(await worker.ended, 0, worker.output)
+})
+
+t.test('--watch and --drain contradict each other', async t => {
+  t.match(await cli(['worker', 'jobs.mjs', '--watch', '--drain']), { code: 2, err: /--watch goes on, and --drain ends/ })
 })

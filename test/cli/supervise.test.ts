@@ -203,7 +203,7 @@ t.test('SIGHUP replaces one after the other: the old one drains when the new one
   const { io, children, code } = await serving(2)
   io.reload()
   await turns()
-  t.equal(io.errors.at(-1), 'SIGHUP: 2 processes replaced one by one')
+  t.equal(io.errors.at(-1), 'SIGHUP: 2 processes are replaced one by one')
   t.equal(children.length, 3, 'the first alone')
   t.strictSame(children[0]!.orders, [], 'which serves until then')
   children[2]!.up()
