@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { engineMissing } from './failures.ts'
+import { engineMissing, isOutOfFiles, outOfFiles } from './failures.ts'
 import { lockHolder } from './lock.ts'
 import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
 import { optionsOf, programOf } from './programs.ts'
@@ -169,8 +169,10 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
   thread.unref()
   watchExit(gate)
   thread.on('message', heard)
-  thread.on('error', error => stop(gone(`has ended: ${error.message}`)))
-  thread.on('exit', () => stop(gone('has ended')))
+  // Before it is ready it has looked at no request.
+  const ending = (how: string): Failure => ({ ...gone(how), stored: ready ? 'maybe' : 'no' })
+  thread.on('error', error => stop(!ready && isOutOfFiles(error) ? outOfFiles(error) : ending(`has ended: ${error.message}`)))
+  thread.on('exit', () => stop(ending('has ended')))
   return self
 }
 

@@ -1,5 +1,5 @@
 /** The few calls of lmdb that are used, typed for keys that are written in place; the cast is here and nowhere else. */
-import { driverMissing } from './failures.ts'
+import { driverMissing, isOutOfFiles } from './failures.ts'
 import type { AnyKey } from './keys.ts'
 import { keyEncoder } from './keys.ts'
 import { inside } from './standstill.ts'
@@ -39,7 +39,7 @@ const READERS = 1_024
 
 export async function openDatabase(path: string, sync: 'flush' | 'none', gate: Int32Array): Promise<Db> {
   const { open } = await import('lmdb').catch((error: unknown) => {
-    throw driverMissing(error)
+    throw isOutOfFiles(error as Error) ? error : driverMissing(error)
   })
   const options = {
     path,

@@ -109,6 +109,19 @@ export function freeBytes(path: string): number {
   }
 }
 
+/** The limit of this process, or of the system. */
+const NO_FILES = /EMFILE|ENFILE|too many open files/i
+export const isOutOfFiles = ({ message }: Error): boolean => NO_FILES.test(message)
+
+/** Nothing was written: a file is opened before anything is. */
+export const outOfFiles = (cause: unknown): Failure => ({
+  code: 'BROKER_DOWN',
+  what: `The embedded broker could not open what it needs: ${(cause as Error).message.split('\n', 1)[0]}`,
+  help: 'Close files and sockets that are not needed, or raise the limit of this process (ulimit -n)',
+  retryable: true,
+  stored: 'no',
+})
+
 const FULL = /ENOSPC|No space|EFBIG|File too large|EDQUOT|quota|MDB_MAP_FULL/i
 /** What LMDB makes of a write that was cut short by a full disk, among other things. */
 const CUT_SHORT = /Input\/output error/i
@@ -122,6 +135,7 @@ export function isFull(error: unknown, path: string): boolean {
 export function failureOf(error: unknown): Failure {
   if (error instanceof FolderError) return error.failure
   if (typeof error === 'object' && error !== null && 'code' in error && 'help' in error) return error as unknown as Failure
+  if (isOutOfFiles(error as Error)) return outOfFiles(error)
   const { message } = error as Error
   return {
     code: 'BROKER_DOWN',

@@ -25,6 +25,7 @@ import {
   foreignFormat,
   freeBytes,
   isFull,
+  isOutOfFiles,
   networkPath,
   notOurs,
   notWritable,
@@ -186,6 +187,7 @@ function openToAll(path: string): string[] {
 function openError(path: string, error: unknown): Error {
   if (error instanceof FolderError) return error
   const { message } = error as Error
+  if (isOutOfFiles(error as Error)) return error as Error
   if (isFull(error, path)) return diskFull(path, error)
   if (/MDB_INVALID|MDB_VERSION_MISMATCH|MDB_CORRUPTED|not an LMDB/i.test(message)) return notOurs(path, error)
   if (/No locks available|Operation not supported|ENOLCK/i.test(message)) return networkPath(path, error)
@@ -229,6 +231,11 @@ function meta(data: string, at: number) {
 function verify(path: string): void {
   const program = programOf('verify')!, // beside the engine, which runs this
     options = { encoding: 'utf8' } as const
-  const { status, signal, stderr } = spawnSync(process.execPath, [...optionsOf(program), fileURLToPath(program), path], options)
+  const { status, signal, stderr, error } = spawnSync(
+    process.execPath,
+    [...optionsOf(program), fileURLToPath(program), path],
+    options,
+  )
+  if (error) throw error // it did not start: that tells nothing of the folder
   if (status !== 0) throw damaged(path, new Error(signal ?? stderr))
 }
