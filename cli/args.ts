@@ -82,3 +82,9 @@ export function durationOf(text: string, flag: string): number {
     throw usage(`${flag} cannot be ${shown(text)}`, 'Write 500ms, 30s, 5m, 2h or 7d; 365d at most')
   }
 }
+
+/** A port of this machine; 0: a free one. @throws {CliError} */
+export function portOf(text: string, flag: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw usage(`${flag} cannot be ${shown(text)}`, 'Give a port from 1 to 65535, or 0 for a free one')
+}

@@ -3,6 +3,7 @@
  * never touch the process, the console or a signal, so that tests call `run`; cli/main.ts is the only file that does.
  */
 import type { Clock } from '../lib/clock.ts'
+import type { Report } from './worker/children-health.ts'
 
 export interface Flag {
   readonly type: 'string' | 'boolean'
@@ -39,7 +40,7 @@ export interface Command<F extends Flags = Flags> {
 export const command = <const F extends Flags>(command: Command<F>): Command => command
 
 /** Why a process is asked to stop. `again`: by someone who has asked before and does not want to wait. */
-export type StopCause = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'parent stops' | 'parent forces' | 'parent is gone'
+export type StopCause = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'max time' | 'parent stops' | 'parent forces' | 'parent is gone'
 
 /** What a parent hears of a child. */
 export interface Told {
@@ -47,6 +48,8 @@ export interface Told {
   line(text: string, isError: boolean): void
   /** It has reached a limit, and wants to be replaced. */
   spent(why: string): void
+  /** How it is, or what it was asked for. */
+  report(report: Report): void
   /** Files that it loads, told where it is asked for. */
   loaded?: ((files: readonly string[]) => void) | undefined
 }
@@ -58,8 +61,19 @@ export interface Child {
   readonly ready: Promise<boolean>
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
-  order(word: 'stop' | 'force'): void
+  /** `count`: to report how many messages its queues hold. */
+  order(word: 'stop' | 'force' | 'count'): void
   kill(): void
+}
+
+/** The parent, as its child sees it. */
+export interface Parent {
+  readonly number: number
+  ready(): void
+  spent(why: string): void
+  report(report: Report): void
+  /** Calls back each time it orders `count`, until the returned function is called. */
+  onAsk(listener: () => void): () => void
 }
 
 /** The world of a command. */
@@ -76,7 +90,7 @@ export interface Io {
   readonly clock: Clock
   readonly version: string
   /** Set in a child of `--processes`. */
-  readonly parent?: { readonly number: number; ready(): void; spent(why: string): void }
+  readonly parent?: Parent
   /** What this process takes of the machine's memory. */
   rssBytes(): number
   /** Calls back for each request to stop, until the returned function is called. */

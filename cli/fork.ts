@@ -8,6 +8,7 @@ import { systemClock } from '../lib/clock.ts'
 import type { Child, Told } from './command.ts'
 import { EXIT } from './exit.ts'
 import { eachLine } from './lines.ts'
+import type { Report } from './worker/children-health.ts'
 
 /** Tells a child which one it is. */
 export const NUMBER = 'GREENROOM_CHILD'
@@ -56,8 +57,9 @@ function heard(child: ChildProcess, told: Told): Promise<true> {
     child.on('message', word => {
       if (word === 'ready') return resolve(true)
       if (typeof word !== 'object' || word === null) return // of the user's own
-      const { spent, 'watch:import': imported, 'watch:require': required } = word as Partial<Record<string, unknown>>
+      const { spent, report, 'watch:import': imported, 'watch:require': required } = word as Partial<Record<string, unknown>>
       if (typeof spent === 'string') told.spent(spent)
+      if (typeof report === 'object' && report !== null) told.report(report as Report)
       for (const files of [imported, required]) if (Array.isArray(files)) told.loaded?.(files.flatMap(fileOf))
     })
   })

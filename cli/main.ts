@@ -18,7 +18,8 @@ const EXIT_GRACE_MS = 1_000
 const { version } = createRequire(import.meta.url)('greenroom/package.json') as { version: string }
 
 const listeners = new Set<(cause: StopCause) => void>(),
-  reloaders = new Set<() => void>()
+  reloaders = new Set<() => void>(),
+  askers = new Set<() => void>()
 const stop = (cause: StopCause) => {
   for (const listener of listeners) listener(cause)
 }
@@ -51,6 +52,10 @@ const io: Io = {
           spent: why => {
             process.send?.({ spent: why }, () => {})
           },
+          report: report => {
+            process.send?.({ report }, () => {})
+          },
+          onAsk: listener => subscribe(askers, listener),
         },
       }
     : {}),
@@ -89,6 +94,7 @@ function listen(): void {
   process.on('message', word => {
     if (word === 'stop') stop('parent stops')
     else if (word === 'force') stop('parent forces')
+    else if (word === 'count') for (const asker of askers) asker()
   })
   if (!process.connected) stop('parent is gone')
 }

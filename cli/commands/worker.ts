@@ -1,9 +1,12 @@
-import { command } from '../command.ts'
+import { command, type Io } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { locateModules } from '../modules.ts'
-import { withPidFile } from '../worker/pid-file.ts'
+import { reportTo } from '../worker/children-health.ts'
 import { findSettings } from '../worker/found.ts'
+import { type HealthPlace, PATHS, type Probes, serveHealth } from '../worker/health-server.ts'
+import { NOT_YET, probesOf, UNEXPOSED } from '../worker/health.ts'
 import { WORKER_FLAGS, workerSettings } from '../worker/options.ts'
+import { withPidFile } from '../worker/pid-file.ts'
 import { serve } from '../worker/serve.ts'
 import { supervise } from '../worker/supervise.ts'
 
@@ -28,24 +31,54 @@ export const worker = command({
     'greenroom worker jobs.js --queues images=2,mail=50 --grace 2m',
     'greenroom worker jobs.js --processes 4 --max-memory 512mb --pid-file /run/shop/worker.pid',
     'greenroom worker jobs.js --watch',
-    'greenroom worker jobs.js --drain',
+    'greenroom worker jobs.js --drain --max-time 10m',
+    'greenroom worker jobs.js --health-port 8080',
   ],
   arity: [0, Infinity],
   async run({ positionals, values: { verbose = false, 'print-config': printConfig = false, ...given } }, io) {
-    if (io.parent) return serve(positionals, workerSettings(given), verbose, io) // its parent has told it all
+    // A child, which its parent has told it all.
+    if (io.parent) {
+      const settings = workerSettings(given)
+      return serve(positionals, settings, verbose, io, source => (settings.health ? reportTo(io, source) : UNEXPOSED))
+    }
     const { modules, settings, values, lines } = await findSettings(positionals, given, io)
     if (printConfig) {
       for (const line of lines()) io.print(line)
       return EXIT.ok
     }
-    return withPidFile(settings.pidFile, io, io => {
-      if (settings.processes === undefined && !settings.watch) return serve(modules, settings, verbose, io)
-      const paths = locateModules(modules, io.cwd)
-      const { processes: _, 'pid-file': __, watch: ___, ...rest } = values
-      return supervise(['worker', ...modules, ...flagsOf({ ...rest, verbose })], settings, io, paths)
-    })
+    return withPidFile(settings.pidFile, io, io =>
+      withHealthPort(settings.health, io, answer => {
+        if (settings.processes === undefined && !settings.watch)
+          return serve(modules, settings, verbose, io, source => {
+            answer(probesOf(source, io.clock))
+            return UNEXPOSED
+          })
+        const paths = locateModules(modules, io.cwd)
+        const { processes: _, 'pid-file': __, watch: ___, 'max-time': ____, ...rest } = values // the parent's own
+        return supervise(['worker', ...modules, ...flagsOf({ ...rest, verbose })], settings, io, paths, answer)
+      }),
+    )
   },
 })
+
+/** Opens the port first, as it may be taken, and closes it last, as a stop is watched too. */
+async function withHealthPort(
+  place: HealthPlace | undefined,
+  io: Io,
+  run: (answer: (probes: Probes) => void) => Promise<number>,
+): Promise<number> {
+  if (!place) return run(() => {})
+  let probes = NOT_YET
+  const { url, close } = await serveHealth(place, () => probes)
+  io.print(`health at ${url}: ${PATHS.join(', ')}`)
+  try {
+    return await run(answer => {
+      probes = answer
+    })
+  } finally {
+    await close()
+  }
+}
 
 /** Values as arguments again. */
 const flagsOf = (values: Readonly<Record<string, string | boolean | undefined>>): string[] =>

@@ -5,11 +5,14 @@ import { shortDuration, shown } from '../../lib/duration.ts'
 import { checkName } from '../../lib/names.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
-import { durationOf, sizeOf, wholeOf } from '../args.ts'
+import { durationOf, portOf, sizeOf, wholeOf } from '../args.ts'
 import type { Flags, Values } from '../command.ts'
 import { usage } from '../failure.ts'
+import { plural } from '../text.ts'
+import type { HealthPlace } from './health-server.ts'
 
 const { concurrency, grace, maxStuck } = DEFAULTS
+const HEALTH_HOST = '127.0.0.1'
 export const WORKER_FLAGS = {
   concurrency: {
     type: 'string',
@@ -51,6 +54,22 @@ export const WORKER_FLAGS = {
   },
   watch: { type: 'boolean', help: 'Start again with new code when a module changes: for development' },
   drain: { type: 'boolean', help: 'Stop when nothing is ready any more, and exit with 0. Delayed messages are not waited for' },
+  'max-time': { type: 'string', value: 'duration', help: 'Stop after so long, as at SIGTERM, and exit with 0' },
+  'max-messages': {
+    type: 'string',
+    value: 'n',
+    help: 'Stop once n messages were started and have ended, and exit with 0; with --processes, n of each',
+  },
+  'health-port': {
+    type: 'string',
+    value: 'n',
+    help: 'Answer /live, /ready and /queues by HTTP at this port; 0 takes a free one',
+  },
+  'health-host': {
+    type: 'string',
+    value: 'address',
+    help: `Where that port is open (default ${HEALTH_HOST}: to this machine alone)`,
+  },
 } as const satisfies Flags
 
 export interface WorkerSettings {
@@ -66,6 +85,9 @@ export interface WorkerSettings {
   readonly pidFile: string | undefined
   readonly watch: boolean
   readonly drain: boolean
+  readonly maxTimeMs: number | undefined
+  readonly maxMessages: number | undefined
+  readonly health: HealthPlace | undefined
 }
 
 /** @throws {CliError}, {GreenroomError} `NAME_INVALID` */
@@ -81,7 +103,26 @@ export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSetti
     pidFile: values['pid-file'],
     watch: values.watch ?? false,
     drain: values.drain ?? false,
+    maxTimeMs: values['max-time'] === undefined ? undefined : durationOf(values['max-time'], '--max-time'),
+    maxMessages: values['max-messages'] === undefined ? undefined : wholeOf(values['max-messages'], '--max-messages'),
+    health: healthOf(values['health-port'], values['health-host']),
   }
+}
+
+function healthOf(port: string | undefined, host: string | undefined): HealthPlace | undefined {
+  if (port !== undefined) return { port: portOf(port, '--health-port'), host: host ?? HEALTH_HOST }
+  if (host === undefined) return undefined
+  throw usage('--health-host opens no port by itself', 'Add --health-port 8080')
+}
+
+/** When it ends by itself, for the line that says it is ready; undefined: it does not. */
+export function endText({ drain, maxTimeMs, maxMessages }: WorkerSettings): string | undefined {
+  const ends = [
+    ...(drain ? ['when nothing is ready any more'] : []),
+    ...(maxMessages === undefined ? [] : [`after ${plural(maxMessages, 'message')}`]),
+    ...(maxTimeMs === undefined ? [] : [`after ${shortDuration(maxTimeMs)}`]),
+  ]
+  return ends.length === 0 ? undefined : ends.join(', or ')
 }
 
 function queuesOf(text: string): Map<string, number | undefined> {
@@ -99,11 +140,11 @@ function queuesOf(text: string): Map<string, number | undefined> {
 
 /** What one app is asked to do: of the named queues those of its actors, and those that no app's actor is on. Undefined: nothing. */
 export function workOptions(
-  { queues, concurrency, graceMs, maxStuck, drain }: WorkerSettings,
+  { queues, concurrency, graceMs, maxStuck, drain, maxMessages }: WorkerSettings,
   { queues: own }: Found,
   others: ReadonlySet<string>,
 ): WorkOptions | undefined {
-  const common = { concurrency, grace: graceMs, maxStuck, until: drain ? 'idle' : 'stopped' } as const
+  const common = { concurrency, grace: graceMs, maxStuck, until: drain ? 'idle' : 'stopped', maxMessages } as const
   if (!queues) return common
   const chosen = [...queues].filter(([name]) => own.includes(name) || !others.has(name))
   if (chosen.length === 0) return undefined

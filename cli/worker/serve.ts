@@ -12,18 +12,31 @@ import { plural } from '../text.ts'
 import { elsewhereLine } from './elsewhere.ts'
 import { overLimit, sizeText, watchLimits } from './limits.ts'
 import { watchLoading } from './loading.ts'
-import { type WorkerSettings, workOptions } from './options.ts'
+import { countQueues, type Expose, factsOf, UNEXPOSED } from './health.ts'
+import { endText, type WorkerSettings, workOptions } from './options.ts'
 import { firstLines, report } from './report.ts'
 import { stopping } from './stopping.ts'
 import { MARGIN_MS } from './supervise.ts'
 
-export async function serve(modules: readonly string[], settings: WorkerSettings, verbose: boolean, io: Io): Promise<number> {
-  const workers: Worker[] = []
+export async function serve(
+  modules: readonly string[],
+  settings: WorkerSettings,
+  verbose: boolean,
+  io: Io,
+  expose: Expose = () => UNEXPOSED,
+): Promise<number> {
+  const workers: Worker[] = [],
+    served = new Map<Broker, Set<string>>()
   const decide = stopping(io.clock, io.parent !== undefined)
   let isStopping = false,
     isForced = false,
+    isReady = false,
     code: number = EXIT.ok
-  const off = io.onStop(cause => {
+  const exposed = expose({
+    facts: () => factsOf(workers, isStopping ? 'draining' : isReady ? 'working' : 'starting'),
+    queues: () => countQueues(served),
+  })
+  const stop = (cause: StopCause) => {
     const step = decide(cause)
     // An import that hangs would hold up an orphan for ever: nobody is left to kill it.
     if (cause === 'parent is gone')
@@ -34,7 +47,13 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     if (step === 'force') isForced = true
     for (const line of stopLines(cause, step)) io.error(line)
     for (const worker of workers) void worker.close(step === 'force' ? { grace: 0 } : {})
-  })
+    exposed.changed()
+  }
+  const off = io.onStop(stop)
+  const maxTimer =
+    settings.maxTimeMs === undefined
+      ? undefined
+      : io.clock.after(settings.maxTimeMs, () => isStopping || stop('max time'), { ref: false })
   /** Drains, and asks whoever started it for another one. */
   const endForAnother = (why: string) => {
     if (isStopping) return
@@ -42,18 +61,20 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     code = EXIT.again
     io.error(`${why}: stopping with exit code ${EXIT.again}, to be started again`)
     for (const worker of workers) void worker.close()
+    exposed.changed()
   }
   const offReload = io.onReload(() => endForAnother('SIGHUP'))
   function stopLines(cause: StopCause, step: 'drain' | 'force'): string[] {
     const running = workers.reduce((sum, worker) => sum + worker.running, 0)
     if (step === 'force') return [`stopping now: ${plural(running, 'handler')} told to end, unfinished messages run again`]
-    const why = cause === 'parent is gone' ? 'the parent process is gone: ' : ''
+    const why = cause === 'parent is gone' ? 'the parent process is gone: ' : cause === 'max time' ? '--max-time is over: ' : ''
     if (workers.length === 0) return [`${why}stopping: nothing runs yet`]
     if (running === 0) return [`${why}stopping: no handler is running`]
     const again = io.parent ? '' : '; again to stop now'
     return [`${why}stopping: ${plural(running, 'handler')} running, up to ${shortDuration(settings.graceMs)}${again}`]
   }
 
+  const ends = endText(settings)
   const loud = io.parent === undefined || io.parent.number === 1
   const load = async () => appsToRun(await loadApps(modules, io), modules)
   const { result: found, stop: stopWatching } = loud
@@ -75,8 +96,10 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
   const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
   try {
     if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`)
-    const served = new Map<Broker, Set<string>>()
     const everyQueue = new Set(found.flatMap(({ queues }) => queues))
+    const able = found.filter(one => workOptions(settings, one, everyQueue))
+    if (able.length > 1 && settings.maxMessages !== undefined)
+      throw usage('--max-messages counts for one app', `${listed(modules)} makes ${able.length}: start a worker for each`)
     for (const one of found) {
       const options = workOptions(settings, one, everyQueue)
       if (!options || isStopping) continue
@@ -92,15 +115,11 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
       throw usage(`No actor is on the queues of --queues`, `There are ${listed(everyQueue)}`)
     const stopped = Promise.all(workers.map(({ stopped }) => stopped))
     if (!isStopping) {
+      isReady = true
+      exposed.changed()
       io.parent?.ready()
       if (loud) await Promise.race([sayElsewhere(), stopped]) // a broker that does not answer does not hold up a stop
-      io.print(
-        io.parent
-          ? `process ${io.pid} is ready`
-          : settings.drain
-            ? 'ready; stops when nothing is ready any more'
-            : 'ready; Ctrl-C stops',
-      )
+      io.print(io.parent ? `process ${io.pid} is ready` : `ready; ${ends === undefined ? 'Ctrl-C stops' : `stops ${ends}`}`)
     }
     await stopped
 
@@ -118,7 +137,9 @@ export async function serve(modules: readonly string[], settings: WorkerSettings
     off()
     offReload()
     offLimits()
+    maxTimer?.cancel()
+    exposed.end()
   }
-  if (isStopping || settings.drain) io.print(isForced ? 'stopped at once' : 'stopped')
+  if (isStopping || ends !== undefined) io.print(isForced ? 'stopped at once' : 'stopped')
   return isForced ? EXIT.unexpected : code
 }

@@ -6,9 +6,11 @@
 import { relative } from 'node:path'
 import { DEFAULTS } from '../../lib/defaults.ts'
 import { shortDuration } from '../../lib/duration.ts'
-import type { Io } from '../command.ts'
+import type { Io, StopCause } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { plural } from '../text.ts'
+import { childrenHealth } from './children-health.ts'
+import type { Probes } from './health-server.ts'
 import type { WorkerSettings } from './options.ts'
 import { keepPlace, type Life, type Place } from './place.ts'
 import { afterEnd, NO_DEATHS } from './policy.ts'
@@ -22,9 +24,10 @@ export const MARGIN_MS = 5_000
 /** @param modules their files: watched with `--watch`, and so is all that they load */
 export async function supervise(
   argv: readonly string[],
-  { processes = 1, graceMs, drain, watch }: WorkerSettings,
+  { processes = 1, graceMs, drain, watch, maxTimeMs, maxMessages }: WorkerSettings,
   io: Io,
   modules: readonly string[] = [],
+  answer: (probes: Probes) => void = () => {},
 ): Promise<number> {
   const alive = new Set<Life>(),
     places: Place[] = [],
@@ -33,7 +36,14 @@ export async function supervise(
   let code: number = EXIT.ok,
     deaths = NO_DEATHS,
     everReady = false
-  const offStop = io.onStop(cause => {
+  const { probes, heard } = childrenHealth(
+    io.clock,
+    processes,
+    () => alive,
+    () => stop.signal.aborted,
+  )
+  answer(probes)
+  const end = (cause: StopCause) => {
     const step = decide(cause)
     if (step === 'ignore') return
     if (step === 'quit') {
@@ -44,10 +54,13 @@ export async function supervise(
     io.error(
       step === 'force'
         ? 'stopping now: unfinished messages run again'
-        : `stopping: ${plural(alive.size, 'process', 'processes')}, up to ${shortDuration(graceMs)}; again to stop now`,
+        : `${cause === 'max time' ? '--max-time is over: ' : ''}stopping: ${plural(alive.size, 'process', 'processes')}, up to ${shortDuration(graceMs)}; again to stop now`,
     )
     stopAll(step === 'force' ? 'force' : 'stop')
-  })
+  }
+  const offStop = io.onStop(end)
+  const maxTimer =
+    maxTimeMs === undefined ? undefined : io.clock.after(maxTimeMs, () => stop.signal.aborted || end('max time'), { ref: false })
   const renewAll = rolling(places, stop.signal, io.error)
   const offReload = io.onReload(() => reload('SIGHUP'))
   const sources = watch
@@ -80,6 +93,7 @@ export async function supervise(
       line: (text, isError) => (isError ? io.error : io.print)(`[${place}] ${text}`),
       spent: why => replace(life, why),
       ...(sources && { loaded: sources.add }),
+      report: report => heard(life, report),
     })
     const life: Life = {
       child,
@@ -109,7 +123,7 @@ export async function supervise(
 
   function ended(life: Life): number | undefined {
     const { end, isReady: wasReady, bornAt } = life
-    const world = { stopping: stop.signal.aborted, drain, watch, everReady }
+    const world = { stopping: stop.signal.aborted, drain: drain || maxMessages !== undefined, watch, everReady }
     const step = afterEnd({ end: end!, wasReady, livedMs: io.clock.monotonic() - bornAt }, deaths, world)
     deaths = step.deaths
     switch (step.next.kind) {
@@ -171,6 +185,7 @@ export async function supervise(
   offStop()
   offReload()
   sources?.close()
+  maxTimer?.cancel()
   if (code === EXIT.ok) io.print('stopped')
   return code
 }

@@ -126,7 +126,7 @@ t.test('an orphan whose import never ends, ends', async t => {
   const quits: number[] = []
   const io = fakeIo({
     cwd: where,
-    parent: { number: 1, ready() {}, spent() {} },
+    parent: { number: 1, ready() {}, spent() {}, report() {}, onAsk: () => () => {} },
     quit: code => {
       quits.push(code)
     },

@@ -6,7 +6,7 @@ import { queuesText, workerSettings, workOptions } from '../../cli/worker/option
 const found = (...queues: readonly string[]) => ({ queues }) as unknown as Found
 
 t.test('flags become what app.work() takes', async t => {
-  const common = { concurrency: undefined, grace: 25_000, maxStuck: 10, until: 'stopped' }
+  const common = { concurrency: undefined, grace: 25_000, maxStuck: 10, until: 'stopped', maxMessages: undefined }
   for (const [values, own, others, options, text] of [
     [{}, ['a', 'b'], [], common, 'a, b (10 at once)'],
     [
@@ -16,6 +16,7 @@ t.test('flags become what app.work() takes', async t => {
       { ...common, concurrency: 3, grace: 1_000, until: 'idle' },
       'a (3 at once)',
     ],
+    [{ 'max-messages': '7' }, ['a'], [], { ...common, maxMessages: 7 }, 'a (10 at once)'],
     [{ grace: '500ms' }, ['a'], [], { ...common, grace: 500 }, 'a (10 at once)'],
     [
       { queues: 'mail, mial' },

@@ -1,61 +1,8 @@
 /** The parent of `--processes`, with children that live and die when the test says so, on a clock that it moves. */
 import t from 'tap'
-import type { Child, Told } from '../../cli/command.ts'
 import { workerSettings } from '../../cli/worker/options.ts'
-import { supervise } from '../../cli/worker/supervise.ts'
 import { turns } from '../helpers/turns.ts'
-import { fakeIo } from './fake-io.ts'
-
-interface FakeChild extends Child {
-  readonly number: number
-  readonly told: Told
-  readonly orders: string[]
-  up(): void
-  die(end: number | NodeJS.Signals): void
-}
-
-function world(values: Parameters<typeof workerSettings>[0]) {
-  const children: FakeChild[] = []
-  const quits: number[] = []
-  const io = fakeIo({
-    quit: code => {
-      quits.push(code)
-    },
-    fork(args, number, told) {
-      const orders: string[] = []
-      const { promise: ended, resolve: die } = withResolvers<number | NodeJS.Signals>()
-      const { promise: ready, resolve: isReady } = withResolvers<boolean>()
-      void ended.then(() => isReady(false))
-      const up = () => {
-        told.line(`up ${args.join(' ')}`, false)
-        isReady(true)
-      }
-      const child = {
-        number,
-        told,
-        pid: 100 + children.length,
-        ready,
-        ended,
-        orders,
-        up,
-        die,
-        order: (word: string) => orders.push(word),
-        kill: () => die('SIGKILL'),
-      }
-      children.push(child)
-      return child
-    },
-  })
-  return { io, children, quits, code: supervise(['worker', 'a.js'], workerSettings(values), io) }
-}
-
-function withResolvers<T>() {
-  let resolve!: (value: T) => void
-  const promise = new Promise<T>(done => {
-    resolve = done
-  })
-  return { promise, resolve }
-}
+import { world } from './fake-children.ts'
 
 t.test('the first child alone, then the others; a signal stops them all', async t => {
   const { io, children, code } = world({ processes: '3' })
