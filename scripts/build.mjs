@@ -10,8 +10,8 @@ import { join } from 'node:path'
 import esbuild from 'esbuild'
 import { filesIn, fingerprint, readOr, root } from './tree.mjs'
 
-/** What runs by itself, in a thread or a process: brokers/embedded/programs.ts finds these. */
-const PROGRAMS = ['engine', 'lock-search', 'verify'].map(name => `brokers/embedded/${name}.js`)
+/** What runs by itself, in a thread or a process: lib/programs.ts finds these. */
+const PROGRAMS = [...['engine', 'lock-search', 'verify'].map(name => `brokers/embedded/${name}.js`), 'lib/keeper/thread.js']
 
 /** Builds `dist/` and marks it with the fingerprint of its inputs. False, and nothing changes, when the sources do not compile. */
 export function build(inputs) {

@@ -9,7 +9,7 @@ import type { Logger } from '../../lib/log.ts'
 import { engineMissing, isOutOfFiles, outOfFiles } from './failures.ts'
 import { lockHolder } from './lock.ts'
 import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
-import { optionsOf, programOf } from './programs.ts'
+import { optionsOf, programOf } from '../../lib/programs.ts'
 import { newGate, unwatchExit, watchExit } from './standstill.ts'
 
 export interface EngineOptions extends Omit<EngineData, 'gate'> {
@@ -49,7 +49,7 @@ export function engineOf(options: EngineOptions): Engine {
 const WAITS: ReadonlySet<Op> = new Set<Op>(['take', 'read'])
 
 function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Shared {
-  const program = programOf('engine')
+  const program = programOf('brokers/embedded/engine')
   if (!program) throw engineMissing()
   const gate = newGate(),
     thread = new Worker(program, {

@@ -33,7 +33,7 @@ import {
 } from './failures.ts'
 import { keyOf } from './keys.ts'
 import type { Peer } from './processes.ts'
-import { optionsOf, programOf } from './programs.ts'
+import { optionsOf, programOf } from '../../lib/programs.ts'
 import { FORMAT } from './record.ts'
 import { inside } from './standstill.ts'
 
@@ -229,7 +229,7 @@ function meta(data: string, at: number) {
 
 /** Reads everything in a process of its own, which dies in place of this one. */
 function verify(path: string): void {
-  const program = programOf('verify')!, // beside the engine, which runs this
+  const program = programOf('brokers/embedded/verify')!, // beside the engine, which runs this
     options = { encoding: 'utf8' } as const
   const { status, signal, stderr, error } = spawnSync(
     process.execPath,

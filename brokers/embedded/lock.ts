@@ -6,11 +6,11 @@
  */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { optionsOf, programOf } from './programs.ts'
+import { optionsOf, programOf } from '../../lib/programs.ts'
 
 /** The pid of the process that holds the lock, where that can be known. */
 export function lockHolder(path: string): Promise<number | undefined> {
-  const program = programOf('lock-search')
+  const program = programOf('brokers/embedded/lock-search')
   if (!program || process.platform !== 'linux') return Promise.resolve(undefined)
   return new Promise(resolve => {
     execFile(process.execPath, [...optionsOf(program), fileURLToPath(program), path], (_, output) =>
