@@ -115,8 +115,29 @@ export interface Consumer extends AsyncDisposable {
   take(max: number, options: TakeOptions): Promise<readonly Delivery[]>
   /** Each by itself: one answer a settlement, in order. A token that is not held (any more) answers 'lost' and changes nothing. */
   settle(batch: readonly Settlement[]): Promise<readonly Settled[]>
-  /** What the keeper thread loads to renew this lease; absent where the adapter renews beside the event loop itself or the lease is a connection. */
+  /**
+   * What the keeper thread loads to renew this lease; absent where the adapter renews beside the event loop itself or the lease is a connection.
+   * `module`: the URL of a `KeeperModule`. `data`: what it is given, cloned; a SharedArrayBuffer in it is shared with it. `everyMs`: how often
+   * it renews, at most a third of the lease.
+   */
   readonly keeper?: { readonly module: string; readonly data: unknown; readonly everyMs: number }
+}
+
+/**
+ * What the module of `Consumer.keeper` exports. It is loaded in a thread that goes on while the event loop is blocked, and serves all
+ * leases of the process there, so it must never block that thread.
+ */
+export interface KeeperModule {
+  /** Called once for a consumer, e.g. to connect; again later where it failed. */
+  keep(data: unknown): Renewal | Promise<Renewal>
+}
+
+/** One lease, in the keeper thread. */
+export interface Renewal {
+  /** Renews the lease, now and then every `everyMs`. What it throws is reported, and it is called again; so is one that does not answer. A lease that is lost stays lost: the consumer is told by its own `take` and `settle`. */
+  renew(): void | Promise<void>
+  /** Closes what it holds. After that, and before the consumer is disposed, nothing is renewed any more. */
+  [Symbol.asyncDispose]?(): void | PromiseLike<void>
 }
 
 /** What keeps messages. What an implementation must do is stated as tests in `greenroom/conformance`; no part of Greenroom knows a broker otherwise. */

@@ -67,10 +67,14 @@ class NodeTimer implements Timer {
 const { setTimeout: realTimeout, clearTimeout: clearRealTimeout } = globalThis
 
 /** Calls `fn` after `ms` of real time, also where a test runner's fake timers have replaced the globals since this was loaded. */
-export function afterRealTime(ms: number, fn: () => void): Timer {
+export function afterRealTime(ms: number, fn: () => void, { ref = true }: TimerOptions = {}): Timer {
   const timeout = realTimeout(fn, Math.min(ms, LONGEST_TIMER_MS))
+  if (!ref) timeout.unref()
   return { cancel: () => clearRealTimeout(timeout) }
 }
+
+/** Milliseconds that all threads of this machine count alike, since it was started. Never go back. */
+export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** Resolves after `ms`; rejects with the signal's own reason when it is aborted first. Leaves no listener and no timer behind. */
 export function sleep(

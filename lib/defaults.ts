@@ -38,6 +38,12 @@ export const DEFAULTS = {
     'handlers that were left behind: with as many a worker takes nothing more, and `greenroom worker` replaces the process',
   ),
   maxDeliveries: row(5, 'deliveries', 'app.work({ maxDeliveries })', 'a message that killed five workers will kill the sixth'),
+  maxBlock: row(
+    15 * 60_000,
+    'ms',
+    'app.work({ maxBlock })',
+    'or the longest time limit of what runs + grace, if that is less: an event loop that has not moved for so long never will, and the process is killed; `Infinity`: never',
+  ),
   hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
 } as const satisfies Record<string, Default>
 
@@ -55,6 +61,12 @@ export const AHEAD_MAX = 256
 export const HELD_MS = 1_000
 /** How often a worker looks for messages held too long and for middleware that hang. */
 export const SWEEP_MS = 500
+/** An event loop that did not move for a third of a lease is reported: not sooner than this, as handlers may compute a little ... */
+export const BLOCKED_MIN_MS = 1_000
+/** ... and not later, as all that runs beside it waits. */
+export const BLOCKED_MAX_MS = 5_000
+/** The longest that it may stand still, unless `maxBlock` says. */
+export const MAX_BLOCK_MS = DEFAULTS.maxBlock.value
 /** How long one take waits on the broker before it asks again. */
 export const TAKE_WAIT_MS = 5_000
 /** A worker that takes nothing, as its handlers all run, asks the broker for a count so often, to know whether it is there. */

@@ -10,6 +10,7 @@ import { GreenroomError, listed } from './errors.ts'
 import type { Logger } from './log.ts'
 import { type Priority, PRIORITIES } from './message.ts'
 import { checkName, isName } from './names.ts'
+import { isOwnFile } from './own-files.ts'
 import { checkRecord, type OptionTable, resolve, type ResolvedOptions } from './options.ts'
 import { shared } from './registry.ts'
 import { isSchema } from './schema.ts'
@@ -178,9 +179,7 @@ const NOWHERE: Place = { file: 'unknown file', query: '', at: '' }
 /** Who called `actor()`: the first frame outside this library, of whichever copy: one defines on the default app of another. */
 const callerPlace = (): Place => places().find(({ file }) => !isOwn(file)) ?? NOWHERE
 
-const isOwn = (file: string): boolean =>
-  file.startsWith('node:') || [...shared.roots].some(root => file.startsWith(root) && OWN_FILES.test(file.slice(root.length)))
-const OWN_FILES = /^(?:lib|middleware|brokers|cli|index|testing)\b/
+const isOwn = (file: string): boolean => isOwnFile(file, [...shared.roots])
 
 /** The places of the stack, innermost first. */
 function places(): readonly Place[] {

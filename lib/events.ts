@@ -30,6 +30,8 @@ export interface Events {
   rejected: { readonly id: string; readonly queue: string; readonly reason: string }
   /** A handler did not end within the grace after its signal was aborted. It was settled, and goes on running. */
   stuck: { readonly message: Message; readonly reason: string; readonly stuck: number }
+  /** The event loop stood still, and moves again: nothing else ran meanwhile. `actors`: whose handler did it, or all that ran where that could not be seen. `stack`: where it was, innermost first. */
+  blocked: { readonly actors: readonly string[]; readonly blockedMs: number; readonly stack: readonly string[] }
   /** A worker begins to stop: nothing new is started. `messages` are those that it runs. */
   stopping: { readonly running: number; readonly graceMs: number; readonly messages: readonly Message[] }
   /** Something is wrong that no caller can be told: the broker is away, a settlement failed, a middleware threw. */
@@ -37,7 +39,7 @@ export interface Events {
 }
 /** The name of an event. */
 export type EventKind = keyof Events
-const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'stopping', 'trouble']
+const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'blocked', 'stopping', 'trouble']
 
 export interface EventStream {
   /** @param isProblem whether this one tells of a problem: some listen to no others */

@@ -47,6 +47,8 @@ export interface Executor {
   abortAll(reason: AbortReason): void
   /** What runs now. */
   messages(): readonly Message[]
+  /** The longest time limit of what runs now, ms: Infinity when one has none, 0 when nothing runs. */
+  longestLimitMs(): number
   /** Ends runs whose middleware has not moved for so long. */
   endHung(now: number, timeoutMs: number): void
   /** Heeds no deadlines any more. */
@@ -184,6 +186,12 @@ export function createExecutor(parts: ExecutorParts): Executor {
       return run !== undefined
     },
     messages: () => active.all().map(({ message }) => message),
+    longestLimitMs() {
+      let longest = 0
+      // Who was told to end has had his time.
+      for (const { reason, deadline, startedAt } of active.all()) if (!reason) longest = Math.max(longest, deadline - startedAt)
+      return longest
+    },
     abortAll(reason) {
       for (const run of active.all()) run.abort(reason)
     },

@@ -11,6 +11,7 @@ import { shortDuration } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import type { EventStream } from './events.ts'
 import { asksForRetry, isGiveUp } from './failure.ts'
+import { board } from './keeper/board.ts'
 import type { End, Stage } from './layers.ts'
 import type { Logger } from './log.ts'
 import type { Message } from './message.ts'
@@ -76,6 +77,7 @@ class Execution {
   readonly #parts: Parts
   #grace: Timer | undefined
   #left = false
+  #place = 0
   constructor(run: Run, end: End, parts: Parts) {
     this.#run = run
     this.#end = end
@@ -84,6 +86,7 @@ class Execution {
   start(definition: Definition): void {
     const run = this.#run
     run.execution = this
+    this.#place = board.enter(definition.name, run.deadline - run.startedAt)
     try {
       const ran = definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
       if (typeof ran !== 'object' || ran === null) return this.#over(doneOutcome(run, ran))
@@ -110,6 +113,7 @@ class Execution {
   }
   #over(outcome: Outcome): void {
     this.#run.over = true
+    board.leave(this.#place)
     this.#grace?.cancel()
     if (this.#left) return void this.#parts.back()
     this.#run.execution = undefined

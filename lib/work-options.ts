@@ -21,6 +21,8 @@ export interface WorkOptions {
   readonly maxStuck?: number | undefined
   /** A message whose workers died so often becomes a dead letter without running. @default 5 */
   readonly maxDeliveries?: number | undefined
+  /** How long the event loop may stand still, in a handler that computes or loops for ever; then the process is killed, and its messages run again. `Infinity`: never. @default the longest time limit of what runs + grace, at most '15m' */
+  readonly maxBlock?: Duration | undefined
   /** How long a middleware's own code may take around a run. @default '30s' */
   readonly hookTimeout?: Duration | undefined
   /** Aborted: the worker stops as by `close()`. */
@@ -41,6 +43,8 @@ export interface WorkSettings {
   readonly abortGraceMs: number
   readonly maxStuck: number
   readonly maxDeliveries: number
+  /** Undefined: the longest time limit of what runs + grace. */
+  readonly maxBlockMs: number | undefined
   readonly hookTimeoutMs: number
   readonly signal: AbortSignal | undefined
   readonly until: 'stopped' | 'idle'
@@ -56,6 +60,7 @@ const KNOWN = [
   'abortGrace',
   'maxStuck',
   'maxDeliveries',
+  'maxBlock',
   'hookTimeout',
   'signal',
   'until',
@@ -63,6 +68,8 @@ const KNOWN = [
 ]
 /** More runs at once than this is a typing error: one process has one thread. */
 const MOST_RUNS = 10_000
+/** A loop that stands still for less is not seen. */
+const SHORTEST_BLOCK_MS = 1_000
 /** A shorter lease would be lost to any pause for garbage collection. */
 const SHORTEST_LEASE_MS = 1_000
 
@@ -92,6 +99,9 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     )
   const leaseMs = durationMs(options.lease ?? DEFAULTS.lease.value, 'lease')
   if (leaseMs < SHORTEST_LEASE_MS) throw invalid(`A lease of ${leaseMs} ms is too short`, `Give at least ${SHORTEST_LEASE_MS} ms`)
+  const maxBlockMs = options.maxBlock === undefined ? undefined : durationMs(options.maxBlock, 'maxBlock', { infinite: true })
+  if (maxBlockMs !== undefined && maxBlockMs < SHORTEST_BLOCK_MS)
+    throw invalid(`A maxBlock of ${maxBlockMs} ms is too short`, `Give at least ${SHORTEST_BLOCK_MS} ms`)
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
     throw invalid(`signal is ${shown(options.signal)} and not an AbortSignal`, 'Give controller.signal')
   if (options.until !== undefined && options.until !== 'stopped' && options.until !== 'idle')
@@ -108,6 +118,7 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     abortGraceMs: durationMs(options.abortGrace ?? DEFAULTS.abortGrace.value, 'abortGrace'),
     maxStuck: whole(options.maxStuck ?? DEFAULTS.maxStuck.value, 'maxStuck'),
     maxDeliveries: whole(options.maxDeliveries ?? DEFAULTS.maxDeliveries.value, 'maxDeliveries'),
+    maxBlockMs,
     hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
     signal: options.signal,
     until: options.until ?? 'stopped',

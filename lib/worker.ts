@@ -6,11 +6,21 @@
  *        -> then its signal is aborted -> settled -> stopped
  */
 import type { Consumer, Delivery } from './broker.ts'
-import { sleep, type Timer, within } from './clock.ts'
-import { AHEAD_MAX, ASK_MS, SWEEP_MS, TAKE_WAIT_MS, TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
+import { sleep, systemClock, type Timer, within } from './clock.ts'
+import {
+  AHEAD_MAX,
+  ASK_MS,
+  BLOCKED_MAX_MS,
+  BLOCKED_MIN_MS,
+  SWEEP_MS,
+  TAKE_WAIT_MS,
+  TROUBLE_MAX_MS,
+  TROUBLE_MIN_MS,
+} from './defaults.ts'
 import { type Duration, durationMs } from './duration.ts'
 import type { Executor, ExecutorParts } from './executor.ts'
 import type { Health } from './health.ts'
+import type { Keeping } from './keeper/index.ts'
 import type { Live } from './live.ts'
 import type { Logger } from './log.ts'
 import { knownOptions } from './options.ts'
@@ -49,6 +59,27 @@ const NONE: ReadonlySet<string> = new Set()
 
 /** Beyond those that run and are held ahead: settlements that the broker has not confirmed yet. */
 const UNFLUSHED_MAX = 256
+
+/** Renews the lease and watches the loop from beside it. */
+async function keep(consumer: Consumer, executor: Executor, live: Live, settings: WorkSettings, log: Logger): Promise<Keeping> {
+  const { leaseMs, graceMs, maxBlockMs } = settings
+  const { keepWatch } = await import('./keeper/index.ts')
+  return keepWatch({
+    app: live.services,
+    clock: live.clock,
+    kept: consumer.keeper,
+    thresholdMs: Math.min(BLOCKED_MAX_MS, Math.max(BLOCKED_MIN_MS, leaseMs / 3)),
+    graceMs,
+    maxBlockMs,
+    longestMs: executor.longestLimitMs,
+    blocked: blocked => live.events.emit('blocked', blocked),
+    trouble(what, error) {
+      if (error === undefined) return log.info({ broker: live.broker.name }, 'the lease is renewed again')
+      log.error({ broker: live.broker.name, err: error }, `${what}; it is tried again`)
+      live.events.emit('trouble', { what, error })
+    },
+  })
+}
 
 export async function startWorker(
   live: Live,
@@ -108,6 +139,7 @@ export async function startWorker(
     asking.abort()
     wake?.()
   })
+  const keeping = clock === systemClock ? await keep(consumer, executor, live, settings, log) : undefined
 
   function onLost(tokens: readonly string[]): void {
     slots.forget(new Set(tokens))
@@ -239,6 +271,7 @@ export async function startWorker(
       executor.end()
       for (const timer of [...timers, sweepTimer]) timer?.cancel()
       settings.signal?.removeEventListener('abort', onSignal)
+      await keeping?.end()
       await inTime(consumer[Symbol.asyncDispose]())
     }
   }

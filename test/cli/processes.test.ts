@@ -26,8 +26,12 @@ function folder(t: Test, jobs = JOBS): string {
 }
 
 /** A parent with two children that are ready, and their ids. */
-async function start(where: string, detached = false): Promise<{ readonly parent: Program; readonly pids: readonly number[] }> {
-  const parent = greenroom(where, ['worker', 'jobs.mjs', '--processes', '2', '--concurrency=1'], { detached })
+async function start(
+  where: string,
+  flags: readonly string[] = [],
+  detached = false,
+): Promise<{ readonly parent: Program; readonly pids: readonly number[] }> {
+  const parent = greenroom(where, ['worker', 'jobs.mjs', '--processes', '2', '--concurrency=1', ...flags], { detached })
   const pids = [await parent.until(/process (\d+) is ready/, 1), await parent.until(/process (\d+) is ready/, 2)]
   return { parent, pids: pids.map(([, pid]) => Number(pid)) }
 }
@@ -89,7 +93,7 @@ t.test('children that lose their parent drain', async t => {
 t.test('a signal to the whole group, as from a terminal, is one request', async t => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const where = folder(t)
-    const { parent, pids } = await start(where, true)
+    const { parent, pids } = await start(where, [], true)
     await send(where, 'Ada')
     await parent.until(/begun Ada/)
     process.kill(-parent.pid, signal)
@@ -129,3 +133,36 @@ t.test('--drain ends when all have', async t => {
   t.equal(await parent.ended, 0)
   for (const name of ['Ada', 'Bob', 'Eve']) t.match(parent.output, `finished ${name}`)
 })
+
+t.test(
+  'an endless loop ends with its process each time, and its message is a dead letter after maxDeliveries; its neighbours run',
+  async t => {
+    const where = folder(
+      t,
+      `
+    import { actor } from 'greenroom'
+    export const wait = actor(name => {
+      console.log('begun', name, process.pid)
+      if (name === 'poison') for (;;);
+    }, { name: 'wait', timeLimit: '1s' })
+  `,
+    )
+    const { parent } = await start(where, ['--grace=0s'])
+    const names = ['Ada', 'poison', 'Bob', 'Cyd']
+    for (const name of names) await send(where, name)
+    await parent.until(/dead +wait .*crash loop: 5 workers died or froze with it/)
+    const begun = [...parent.output.matchAll(/begun (\w+) (\d+)/g)].map(([, name, pid]) => [name, pid] as const)
+    t.equal(new Set(begun.filter(([name]) => name === 'poison').map(([, pid]) => pid)).size, 5, 'in five processes')
+    t.strictSame(
+      begun
+        .map(([name]) => name)
+        .filter(name => name !== 'poison')
+        .toSorted(),
+      ['Ada', 'Bob', 'Cyd'],
+    )
+    t.equal(parent.output.match(/blocked for .* by the actor wait, at .*jobs\.mjs:.*kills itself \(maxBlock\)/g)?.length, 5)
+    t.match(parent.output, /was ended by SIGKILL; started again/)
+    parent.child.kill('SIGTERM')
+    t.equal(await parent.ended, 0)
+  },
+)

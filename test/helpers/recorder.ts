@@ -12,7 +12,7 @@ export interface Recorder {
   until<K extends EventKind>(kind: K, count?: number): Promise<readonly Events[K][]>
 }
 
-const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'stopping', 'trouble']
+const KINDS: readonly EventKind[] = ['sent', 'started', 'settled', 'rejected', 'stuck', 'blocked', 'stopping', 'trouble']
 
 export function recorder(): Recorder {
   const seen = new Map<EventKind, unknown[]>(KINDS.map(kind => [kind, []]))

@@ -1,0 +1,134 @@
+/**
+ * The keeper: a thread beside the event loop, one a process. It renews leases whose adapter has a module for it, watches whether the loop
+ * moves, says what blocks it (the loop itself cannot), and ends the process when it never moves again, so that its messages run elsewhere.
+ */
+import { writeSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { machineMs, systemClock } from '../clock.ts'
+import { shortDuration } from '../duration.ts'
+import { oneLine } from '../log.ts'
+import { Board } from './board.ts'
+import type { Blocked, KeeperData, Said, Told } from './protocol.ts'
+import { createRenewals } from './renewals.ts'
+import { lookAtLoop, type Sight } from './stack.ts'
+import { createWatch, type Finding, limitOf } from './watch.ts'
+
+/** How often it looks: rarely, as each look wakes a core; often enough for the shortest threshold. */
+const LOOK_MS = 500
+/** While the loop is blocked. */
+const BLOCKED_LOOK_MS = 100
+/** The same actor is told of on standard error at most so often; the event comes each time. */
+const QUIET_MS = 60_000
+
+const port = parentPort
+if (port) run(workerData as KeeperData)
+
+function say(said: Said): void {
+  port!.postMessage(said)
+}
+
+/** Straight to standard error: the console of a thread goes through the event loop. */
+function print(text: string): void {
+  try {
+    writeSync(2, `${oneLine(text)}\n`)
+  } catch {} // a pipe that nobody reads; the process matters more than the line
+}
+
+function run({ memory, names, roots, limits: first, kept }: KeeperData): void {
+  const board = new Board(memory, names),
+    watch = createWatch(LOOK_MS, BLOCKED_LOOK_MS),
+    quietUntil = new Map<string, number>()
+  const renewals = createRenewals(
+    systemClock,
+    module => import(module),
+    (id, error) => say({ kind: 'renewal', id, error }),
+  )
+  let limits = first,
+    sight: Sight | undefined,
+    seeing: Promise<void> | undefined,
+    blockedActors: readonly string[] = [],
+    isEnding = false
+
+  // What a keeper's module leaves alone must not end the watch.
+  process.on('uncaughtException', error => print(`greenroom error: in the keeper thread: ${String(error)}`))
+  process.on('unhandledRejection', error => print(`greenroom error: in the keeper thread: ${String(error)}`))
+  for (const [id, one] of kept) renewals.keep(id, one)
+  port!.on('message', (told: Told) => {
+    switch (told.kind) {
+      case 'limits':
+        limits = told.limits
+        return
+      case 'named':
+        board.names[told.place] = told.name
+        return
+      case 'keep':
+        return renewals.keep(told.id, told.kept)
+      case 'drop':
+        return void renewals.drop(told.id).then(() => say({ kind: 'dropped', id: told.id }))
+      default:
+        told satisfies never
+    }
+  })
+  look()
+
+  function look(): void {
+    const finding = watch.look({
+      now: machineMs(),
+      beatAt: board.beatAt,
+      thresholdMs: Math.min(...limits.map(({ thresholdMs }) => thresholdMs)),
+      limitMs: board.inspected ? Infinity : limitOf(limits, board.longestMs),
+    })
+    heed(finding)
+    systemClock.after(watch.nextAt - machineMs(), look)
+  }
+
+  function heed({ kind, blockedMs }: Finding): void {
+    if (kind === 'blocked') {
+      blockedActors = board.running
+      seeing = see().then(() => tell(blockedMs))
+    } else if (kind === 'over' && !isEnding) {
+      isEnding = true
+      void end(blockedMs)
+    } else if (kind === 'back') {
+      void seeing?.then(() => say({ kind: 'blocked', blocked: { ...found(), blockedMs: Math.round(blockedMs) } }))
+    }
+  }
+
+  /** Looks at the loop, unless somebody's debugger does. What is seen once it moves again is not what blocked it. */
+  async function see(): Promise<void> {
+    sight = undefined
+    if (board.inspected) return
+    const { beatAt } = board,
+      seen = await lookAtLoop(systemClock, roots)
+    if (board.beatAt === beatAt) sight = seen
+  }
+  const found = (): Omit<Blocked, 'blockedMs'> => ({
+    actors: sight?.actors ?? blockedActors,
+    stack: sight?.frames ?? [],
+  })
+  function textOf(): string {
+    const { actors, stack } = found()
+    const ran = `while ${actors.length === 0 ? 'no actor' : actors.join(', ')} ran`
+    if (!sight) return `in a native call or unseen, ${ran}`
+    const by = !sight.actors ? ran : actors.length === 0 ? "by code that is no actor's" : `by the actor ${actors[0]}`
+    return `${by}, at ${stack.join(' < ')}`
+  }
+  function tell(blockedMs: number): void {
+    const key = found().actors.join(),
+      now = machineMs()
+    if (now < (quietUntil.get(key) ?? 0)) return
+    quietUntil.set(key, now + QUIET_MS)
+    print(`greenroom warning: the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}`)
+  }
+
+  async function end(blockedMs: number): Promise<void> {
+    const { beatAt } = board
+    blockedActors = board.running
+    await see()
+    if (board.beatAt !== beatAt) return void (isEnding = false) // it moves, at the last moment
+    print(
+      `greenroom error: the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}; process ${process.pid} kills itself (maxBlock), and its messages run again`,
+    )
+    process.kill(process.pid, 'SIGKILL')
+  }
+}

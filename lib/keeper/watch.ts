@@ -1,0 +1,81 @@
+/**
+ * Whether the event loop is blocked, from what the keeper thread sees at each of its looks. Pure: times come in, a finding goes out.
+ * A process that stood still as a whole (SIGSTOP, a laptop that slept, a machine without a free core) is not blocked: then the thread's
+ * own look comes late, and by so much the loop is excused.
+ */
+import { MAX_BLOCK_MS } from '../defaults.ts'
+import type { Limits } from './protocol.ts'
+
+/**
+ * How long the loop may stand still. Two workers of a process may have different limits: the longer one counts.
+ * @param longestMs the longest time limit of what runs; 0 when nothing does, and what blocks is other code of the process
+ */
+export const limitOf = (limits: readonly Limits[], longestMs: number): number =>
+  Math.max(
+    ...limits.map(
+      ({ graceMs, maxBlockMs }) => maxBlockMs ?? (longestMs === 0 ? MAX_BLOCK_MS : Math.min(MAX_BLOCK_MS, longestMs + graceMs)),
+    ),
+  )
+
+export interface Look {
+  readonly now: number
+  /** When the loop last moved. */
+  readonly beatAt: number
+  /** From here on it is blocked. */
+  readonly thresholdMs: number
+  /** From here on it will not come back. */
+  readonly limitMs: number
+}
+
+export interface Finding {
+  /** `blocked` once for each time; `over` at every look from the limit on; `back` once, when the loop moves again. */
+  readonly kind: 'moves' | 'blocked' | 'still' | 'over' | 'back'
+  readonly blockedMs: number
+}
+
+/** A look that comes later than this was held up. */
+const LATE_MS = 250
+
+export interface Watch {
+  look(look: Look): Finding
+  /** When the next look is meant to be. */
+  readonly nextAt: number
+}
+
+/** @param everyMs how often it looks; `blockedEveryMs` while the loop is blocked, so that its return is soon seen */
+export function createWatch(everyMs: number, blockedEveryMs: number): Watch {
+  let nextAt = Infinity,
+    seen = -Infinity, // the beat of the last look
+    excusedMs = 0, // since that beat
+    isBlocked = false
+
+  function find({ now, beatAt, thresholdMs, limitMs }: Look): Finding {
+    const lateMs = now - nextAt
+    if (beatAt !== seen) {
+      const blockedMs = beatAt - seen - excusedMs
+      seen = beatAt
+      excusedMs = 0
+      if (isBlocked) {
+        isBlocked = false
+        return { kind: 'back', blockedMs }
+      }
+    }
+    if (lateMs > LATE_MS) excusedMs += lateMs
+    const blockedMs = now - beatAt - excusedMs
+    if (blockedMs >= limitMs) return { kind: 'over', blockedMs }
+    if (blockedMs < thresholdMs) return { kind: 'moves', blockedMs }
+    const kind = isBlocked ? 'still' : 'blocked'
+    isBlocked = true
+    return { kind, blockedMs }
+  }
+  return {
+    look(look) {
+      const finding = find(look)
+      nextAt = look.now + (isBlocked ? blockedEveryMs : everyMs)
+      return finding
+    },
+    get nextAt() {
+      return nextAt
+    },
+  }
+}
