@@ -213,7 +213,7 @@ t.test('pauses for garbage in a small heap: every run beyond the first is of a l
   const { send, hire, ledger, counts } = scene(t)
   const worker = await hire({ lease: '1s', concurrency: 4, ballastMb: 40 }, ['--max-old-space-size=64'])
   const other = await hire({ lease: '1s', concurrency: 1 })
-  const handles = await send(...Array.from({ length: 40 }, () => ['garbage', 300] as const))
+  const handles = await send(...Array.from({ length: 20 }, () => ['garbage', 200] as const))
   while (ledger('A').filter(({ rest }) => rest === 'done ok').length < handles.length) await new Promise(setImmediate)
   await end(worker)
   await end(other)
