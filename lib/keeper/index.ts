@@ -3,7 +3,7 @@
  * keeps a process alive. Only workers in real time have one: a clock that a test moves says nothing of the loop.
  */
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { isMainThread, Worker } from 'node:worker_threads'
 import { afterRealTime, type Clock, type Timer, within } from '../clock.ts'
 import { optionsOf, programOf } from '../programs.ts'
 import { shared } from '../registry.ts'
@@ -119,6 +119,7 @@ function start(): void {
         memory: board.memory,
         names: board.names,
         roots: [...shared.roots, home.href, fileURLToPath(home)], // as ES modules and as CommonJS
+        isMain: isMainThread,
         limits: limits(),
         kept: Array.from(watched, ([id, { kept }]) => [id, kept] as const).filter(
           (row): row is [number, Kept] => row[1] !== undefined,

@@ -16,6 +16,8 @@ export interface KeeperData {
   readonly names: readonly string[]
   /** Where copies of the library lie, whose frames say nothing. */
   readonly roots: readonly string[]
+  /** Whether the loop is that of the main thread: of others nobody sees the stack. */
+  readonly isMain: boolean
   readonly limits: readonly Limits[]
   readonly kept: readonly (readonly [id: number, kept: Kept])[]
 }

@@ -34,7 +34,7 @@ function print(text: string): void {
   } catch {} // a pipe that nobody reads; the process matters more than the line
 }
 
-function run({ memory, names, roots, limits: first, kept }: KeeperData): void {
+function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData): void {
   const board = new Board(memory, names),
     watch = createWatch(LOOK_MS, BLOCKED_LOOK_MS),
     quietUntil = new Map<string, number>()
@@ -97,7 +97,7 @@ function run({ memory, names, roots, limits: first, kept }: KeeperData): void {
   /** Looks at the loop, unless somebody's debugger does. What is seen once it moves again is not what blocked it. */
   async function see(): Promise<void> {
     sight = undefined
-    if (board.inspected) return
+    if (board.inspected || !isMain) return
     const { beatAt } = board,
       seen = await lookAtLoop(systemClock, roots)
     if (board.beatAt === beatAt) sight = seen
