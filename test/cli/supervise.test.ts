@@ -280,3 +280,23 @@ t.test('one that has reached a limit is replaced without a gap, and it is no cra
   for (const child of children) child.die(0)
   t.equal(await code, 0)
 })
+
+t.test('a reload that is asked for again begins at the first place again', async t => {
+  const { io, children, code } = await serving(2)
+  io.reload()
+  await turns()
+  io.reload()
+  await turns()
+  for (let n = 3; n < 6; n++) {
+    children[n]!.up()
+    await turns()
+  }
+  t.strictSame(
+    children.map(({ number }) => number),
+    [1, 2, 1, 1, 1, 2],
+    'what the first request had replaced is not taken for new',
+  )
+  io.stop('SIGTERM')
+  for (const child of children) child.die(0)
+  t.equal(await code, 0)
+})
