@@ -9,6 +9,7 @@ import { sleep, systemClock } from '../../lib/clock.ts'
 import { serveHealth } from '../../cli/worker/health-server.ts'
 import { countQueues, factsOf, NOT_YET, probesOf } from '../../cli/worker/health.ts'
 import { down, hangs } from '../helpers/faulty.ts'
+import { play } from '../brokers/embedded-target.ts'
 import { openFaulty } from '../helpers/open.ts'
 import { gate, pass } from '../helpers/turns.ts'
 import { cli } from './fake-io.ts'
@@ -268,6 +269,21 @@ t.test('a broker that is away makes /ready say so, and the queues unknown; both 
     t.match(probes.ready(), { ok: true })
     t.match(await probes.queues(), { ok: true })
   }
+})
+
+t.test('a folder whose lock somebody holds: the worker lives, is not ready, and is again', async t => {
+  const { where, worker, url } = await start(t)
+  await worker.until(/ready; Ctrl-C stops/)
+  {
+    using holder = play(t, 'lock', { path: join(where, '.greenroom'), blockMs: 60_000 })
+    await holder.says('locked')
+    const { body } = await until(url, '/ready', ({ status }) => status === 503)
+    t.match(body, { ready: false, reason: /^the broker has not answered for 1\d(\.\d+)?s$/ })
+    t.equal((await ask(url, '/live')).status, 200, 'a new process would wait for the lock, too')
+  }
+  await until(url, '/ready', ({ status }) => status === 200)
+  worker.child.kill('SIGTERM')
+  t.equal(await worker.ended, 0)
 })
 
 t.test('a flood of /queues asks the broker once a second', async t => {
