@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { root } from './root.ts'
@@ -27,12 +27,12 @@ async function node(code: string, env: Record<string, string> = {}) {
   }
 }
 /** The program without the lines that must not compile, where `greenroom` means this package. */
-function program(name: string): string {
+function program(name: string, adapt = (source: string) => source): string {
   const source = readFileSync(join(programs, name), 'utf8').replace(/^.*@ts-expect-error.*\n.*\n/gm, '')
-  const folder = join(root, '.build/programs')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, name), source)
-  return JSON.stringify(join(folder, name))
+  const path = join(root, '.build/programs', name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, adapt(source))
+  return JSON.stringify(path)
 }
 
 t.test('01 one file: called directly it greets; sent, a worker in this process greets', async t => {
@@ -109,6 +109,27 @@ t.test('12 brokers by environment: a test runs in memory, production without its
     { NODE_ENV: 'production' },
   )
   t.match(production, /^BROKER_NOT_SET .*development, test, staging, production/s)
+})
+
+t.test('16 k8s: SIGTERM drains, and the process ends by itself', async t => {
+  // results() comes later; what this one shows does not need it.
+  const contract = program('14-mono/contract/jobs.ts', source => source.replace('results(), ', '').replace(', results', ''))
+  // thumb.ts is a program too, which works until it is stopped.
+  program('14-mono/worker/thumb.ts', source => source.replace(/^(const worker =|await worker\.stopped).*\n?/gm, ''))
+  const folder = mkdtempSync(join(tmpdir(), 'greenroom-programs-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const { stdout } = await node(
+    `
+    const running = import(${program('16-k8s.ts')})
+    const { app, thumb } = await import(${contract})
+    const { id } = await thumb.send('https://a', 3)
+    while (await thumb.sent(id).state() !== 'unknown') await new Promise(setImmediate)
+    process.kill(process.pid, 'SIGTERM')
+    await running
+    console.log('ended', process.exitCode ?? 0)`,
+    { REDIS_URL: `file:${join(folder, 'queue')}` },
+  )
+  t.equal(stdout.trim(), 'ended 0')
 })
 
 t.test('17 recursion: a crawler that sends to itself ends', async t => {
