@@ -211,7 +211,7 @@ t.test(
 
 t.test('pauses for garbage in a small heap: every run beyond the first is of a lease that was lost', async t => {
   const { send, hire, ledger, counts } = scene(t)
-  const worker = await hire({ lease: '1s', concurrency: 4, ballastMb: 40 }, ['--max-old-space-size=64'])
+  const worker = await hire({ lease: '1s', concurrency: 4, ballastMb: 30 }, ['--max-old-space-size=64'])
   const other = await hire({ lease: '1s', concurrency: 1 })
   const handles = await send(...Array.from({ length: 20 }, () => ['garbage', 200] as const))
   while (ledger('A').filter(({ rest }) => rest === 'done ok').length < handles.length) await new Promise(setImmediate)

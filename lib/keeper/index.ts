@@ -29,8 +29,10 @@ export interface Keeping {
   end(): Promise<void>
 }
 
-/** The loop says so often that it moves. */
-const BEAT_MS = 250
+/** The loop says so often that it moves: each time wakes a core; and more often where it may be missed for a short time only. */
+const BEAT_MS = 500
+const SHORT_BEAT_MS = 250
+const SHORT_MS = 2_000
 /** A thread that ended by itself is started again after so long. */
 const AGAIN_MS = 1_000
 /** So long an adapter's module may take to close. */
@@ -70,6 +72,8 @@ export async function keepWatch(worker: Watched): Promise<Keeping> {
     beat()
     start()
   } else {
+    keeper.timer?.cancel()
+    beat() // it may have to be more often now
     tell({ kind: 'limits', limits: limits() })
     if (worker.kept) tell({ kind: 'keep', id, kept: worker.kept })
   }
@@ -101,10 +105,14 @@ async function drop(id: number, clock: Clock): Promise<void> {
 }
 
 function beat(): void {
-  let longestMs = 0
-  for (const worker of watched.values()) longestMs = Math.max(longestMs, worker.longestMs())
+  let longestMs = 0,
+    isShort = false
+  for (const worker of watched.values()) {
+    longestMs = Math.max(longestMs, worker.longestMs())
+    isShort ||= Math.min(worker.thresholdMs, worker.maxBlockMs ?? Infinity) < SHORT_MS
+  }
   board.beat(longestMs, keeper.inspectorUrl?.() !== undefined)
-  keeper.timer = afterRealTime(BEAT_MS, beat, { ref: false })
+  keeper.timer = afterRealTime(isShort ? SHORT_BEAT_MS : BEAT_MS, beat, { ref: false })
 }
 
 function start(): void {

@@ -13,10 +13,6 @@ import { createRenewals } from './renewals.ts'
 import { lookAtLoop, type Sight } from './stack.ts'
 import { createWatch, type Finding, limitOf } from './watch.ts'
 
-/** How often it looks: rarely, as each look wakes a core; often enough for the shortest threshold. */
-const LOOK_MS = 500
-/** While the loop is blocked. */
-const BLOCKED_LOOK_MS = 100
 /** The same actor is told of on standard error at most so often; the event comes each time. */
 const QUIET_MS = 60_000
 
@@ -36,7 +32,7 @@ function print(text: string): void {
 
 function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData): void {
   const board = new Board(memory, names),
-    watch = createWatch(LOOK_MS, BLOCKED_LOOK_MS),
+    watch = createWatch(),
     quietUntil = new Map<string, number>()
   const renewals = createRenewals(
     systemClock,

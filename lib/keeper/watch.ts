@@ -6,6 +6,14 @@
 import { MAX_BLOCK_MS } from '../defaults.ts'
 import type { Limits } from './protocol.ts'
 
+/** A limit that nobody asked for is not so short that a busy machine could pass for a loop that hangs. */
+const SHORTEST_MS = 2_000
+/** It looks twice in the time that counts, but not more often than once a second: each look wakes a core. */
+const LOOKS = 2
+const LOOK_MS = 1_000
+/** While the loop is blocked, so that its return is soon seen. */
+const BLOCKED_LOOK_MS = 100
+
 /**
  * How long the loop may stand still. Two workers of a process may have different limits: the longer one counts.
  * @param longestMs the longest time limit of what runs; 0 when nothing does, and what blocks is other code of the process
@@ -13,7 +21,8 @@ import type { Limits } from './protocol.ts'
 export const limitOf = (limits: readonly Limits[], longestMs: number): number =>
   Math.max(
     ...limits.map(
-      ({ graceMs, maxBlockMs }) => maxBlockMs ?? (longestMs === 0 ? MAX_BLOCK_MS : Math.min(MAX_BLOCK_MS, longestMs + graceMs)),
+      ({ graceMs, maxBlockMs }) =>
+        maxBlockMs ?? (longestMs === 0 ? MAX_BLOCK_MS : Math.min(MAX_BLOCK_MS, Math.max(SHORTEST_MS, longestMs + graceMs))),
     ),
   )
 
@@ -42,8 +51,7 @@ export interface Watch {
   readonly nextAt: number
 }
 
-/** @param everyMs how often it looks; `blockedEveryMs` while the loop is blocked, so that its return is soon seen */
-export function createWatch(everyMs: number, blockedEveryMs: number): Watch {
+export function createWatch(): Watch {
   let nextAt = Infinity,
     seen = -Infinity, // the beat of the last look
     excusedMs = 0, // since that beat
@@ -71,7 +79,7 @@ export function createWatch(everyMs: number, blockedEveryMs: number): Watch {
   return {
     look(look) {
       const finding = find(look)
-      nextAt = look.now + (isBlocked ? blockedEveryMs : everyMs)
+      nextAt = look.now + (isBlocked ? BLOCKED_LOOK_MS : Math.min(LOOK_MS, look.thresholdMs / LOOKS, look.limitMs / LOOKS))
       return finding
     },
     get nextAt() {

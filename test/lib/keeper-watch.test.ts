@@ -10,7 +10,7 @@ import { turns } from '../helpers/turns.ts'
 const limits = { thresholdMs: 1_000, limitMs: 5_000 }
 
 t.test('a loop that stands still is blocked once, over from its limit on, and back once', async t => {
-  const watch = createWatch(500, 100)
+  const watch = createWatch()
   const look = (now: number, beatAt: number) => watch.look({ now, beatAt, ...limits }).kind
   t.equal(look(0, 0), 'moves')
   t.equal(look(500, 400), 'moves')
@@ -27,7 +27,7 @@ t.test('a loop that stands still is blocked once, over from its limit on, and ba
 t.test(
   'a process that stood still as a whole is not blocked, and one that was blocked before is for as long as it ran',
   async t => {
-    const watch = createWatch(500, 100)
+    const watch = createWatch()
     const look = (now: number, beatAt: number) => watch.look({ now, beatAt, ...limits })
     look(0, 0)
     t.equal(look(600_000, 0).kind, 'moves', 'this thread stood still with it')
@@ -44,6 +44,7 @@ t.test(
   async t => {
     const worker = { thresholdMs: 1_000, graceMs: 25_000, maxBlockMs: undefined }
     t.equal(limitOf([worker], 10_000), 35_000)
+    t.equal(limitOf([{ ...worker, graceMs: 0 }], 10), 2_000)
     t.equal(limitOf([worker], Infinity), 900_000)
     t.equal(limitOf([worker], 0), 900_000, 'no handler runs: it is other code of the process')
     t.equal(limitOf([{ ...worker, maxBlockMs: 60_000 }, worker], 10_000), 60_000)
