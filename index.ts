@@ -7,7 +7,9 @@ import type { Broker, BrokerServices } from './lib/broker.ts'
 import type { Config } from './lib/config.ts'
 import { unknownBroker } from './lib/locate.ts'
 import type { Entry, FeaturesOf, SpecsOf } from './lib/middleware.ts'
+import { redactUrl } from './lib/redact.ts'
 import { shared } from './lib/registry.ts'
+import { noBroker } from './lib/thread/failures.ts'
 import { standard, type Standard } from './middleware/index.ts'
 import { logging } from './middleware/logging.ts'
 
@@ -103,6 +105,7 @@ const BROKERS: Readonly<Record<string, (url: string, services: BrokerServices) =
 
 /** A broker by its URL. @throws {GreenroomError} `BROKER_UNKNOWN` */
 async function connect(url: string, services: BrokerServices): Promise<Broker> {
+  if (shared.thread) throw noBroker(redactUrl(url))
   const scheme = Object.keys(BROKERS).find(scheme => url.startsWith(scheme))
   if (scheme === undefined) throw unknownBroker(url, Object.keys(BROKERS))
   return BROKERS[scheme]!(url, services)

@@ -2,7 +2,7 @@
 import type { App } from '../lib/app.ts'
 import { listed } from '../lib/errors.ts'
 import { type Internals, internalsOf } from '../lib/internals.ts'
-import { rememberedApps } from '../lib/registry.ts'
+import { rememberedApps, shared } from '../lib/registry.ts'
 import type { Io } from './command.ts'
 import { EXIT } from './exit.ts'
 import { CliError, usage } from './failure.ts'
@@ -22,7 +22,7 @@ const refuse = (what: string, help: string) => new CliError(EXIT.module, what, {
 /** Imports the modules and finds what they made. Apps that were there before, or have nothing, are left out. */
 export async function loadApps(modules: readonly string[], io: Io): Promise<readonly Found[]> {
   const before = new Set(rememberedApps())
-  await importModules(locateModules(modules, io.cwd), io)
+  shared.modules = await importModules(locateModules(modules, io.cwd), io)
   return rememberedApps()
     .filter(app => !before.has(app))
     .map(foundIn)

@@ -59,6 +59,12 @@ export interface BaseActor {
   name?: string | undefined
   /** @default 'normal' */
   priority?: Priority | undefined
+  /**
+   * `'thread'`: each run in a thread, which is ended when the run does not end after its time limit. For code that computes for long or
+   * may never yield. The thread imports the module again: nothing in memory is shared with it.
+   * @default on the event loop of the worker
+   */
+  isolate?: 'thread' | undefined
 }
 /**
  * What `app.actor()` takes beside queue and schema: name, priority, and the options that the chain declares (`S`).

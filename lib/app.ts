@@ -24,7 +24,16 @@ import { orderChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import { appSettings, type Config } from './config.ts'
 import { connection } from './connections.ts'
-import { define, type Definition, DEFAULT_QUEUE, type Hints, isElsewhere, placeText, RESERVED_OPTIONS } from './definition.ts'
+import {
+  callerPlace,
+  define,
+  type Definition,
+  DEFAULT_QUEUE,
+  type Hints,
+  isElsewhere,
+  placeText,
+  RESERVED_OPTIONS,
+} from './definition.ts'
 import { createEncoder } from './encoding.ts'
 import { GreenroomError, rejectNotStored } from './errors.ts'
 import { systemId, systemRandom } from './ids.ts'
@@ -37,7 +46,7 @@ import type { Message } from './message.ts'
 import type { AnyMiddleware, Entry, FeaturesOf, Sending, Services, SpecsOf } from './middleware.ts'
 import { checkId, checkName } from './names.ts'
 import { defaultsOf, optionTable } from './options.ts'
-import { rememberApp } from './registry.ts'
+import { rememberApp, shared } from './registry.ts'
 import { validate } from './schema.ts'
 import { createSender, itemsOf, type Made, notCallable, sendable, type SenderHost, store } from './sender.ts'
 import { toSending } from './sending.ts'
@@ -118,6 +127,7 @@ export function createApp<const M extends readonly Entry[]>(
     random: systemRandom,
     newId: systemId,
     async connect() {
+      if (shared.thread) return shared.thread.connect(app)
       const found = locateBroker(config.broker, process.env, process.cwd())
       if (isBroker(found)) return { broker: found, ...storeOf(found), release: async () => {} } // who made it disposes it
       const { broker, release } = await connection(`${namespace} ${found}`, () =>
@@ -126,6 +136,7 @@ export function createApp<const M extends readonly Entry[]>(
       return { broker, ...storeOf(broker), release }
     },
   }
+  const place = placeText(callerPlace())
   const storeOf = (broker: Broker) => {
     const store = config.store ?? broker.store
     return store ? { store } : {}
@@ -136,7 +147,12 @@ export function createApp<const M extends readonly Entry[]>(
   const sending = (message: Message): Sending =>
     toSending(table, name => definitions.get(name), defaults, message, world.clock.now())
   const life = createLifecycle({
-    make: () => openLive({ world, chain, encoder, log, sendTimeoutMs, maxPending, toSending: sending }),
+    // In a thread the parent has the chain, and tells by itself when it is too late.
+    make: () =>
+      openLive({
+        ...{ world, encoder, log, maxPending, toSending: sending },
+        ...(shared.thread ? { chain: [], sendTimeoutMs: 2 * sendTimeoutMs } : { chain, sendTimeoutMs }),
+      }),
     endUsers: () => Promise.all([...workers].map(worker => worker.close())),
     clock: () => world.clock,
     sendTimeoutMs,
@@ -207,6 +223,10 @@ export function createApp<const M extends readonly Entry[]>(
     log,
     namespace,
     workers,
+    place,
+    get isolates() {
+      return world === realWorld
+    },
     get reports() {
       return reports && world === realWorld
     },
@@ -258,7 +278,7 @@ export function createApp<const M extends readonly Entry[]>(
     },
     sent: (id: string) => handle(checkId(id), undefined),
     chain: chain.map(({ name }) => name),
-    work: (options: WorkOptions = {}) => work(internals, options),
+    work: (options: WorkOptions = {}) => shared.thread?.working() ?? work(internals, options),
     close: life.close,
     [Symbol.asyncDispose]: () => app.close(),
   }

@@ -14,11 +14,12 @@ import { isOwnFile } from './own-files.ts'
 import { checkRecord, type OptionTable, resolve, type ResolvedOptions } from './options.ts'
 import { shared } from './registry.ts'
 import { isSchema } from './schema.ts'
+import { homes } from './thread/home.ts'
 
 export const DEFAULT_QUEUE = 'default'
 
 /** Options of an actor and of `with()` that are the core's own. */
-export const ACTOR_OPTIONS: ReadonlySet<string> = new Set(['name', 'queue', 'priority', 'input'])
+export const ACTOR_OPTIONS: ReadonlySet<string> = new Set(['name', 'queue', 'priority', 'input', 'isolate'])
 export const SEND_OPTIONS: ReadonlySet<string> = new Set(['delay', 'at', 'priority', 'queue', 'id', 'once', 'signal'])
 export const RESERVED_OPTIONS: ReadonlySet<string> = new Set([...ACTOR_OPTIONS, ...SEND_OPTIONS])
 
@@ -34,6 +35,10 @@ export interface Definition {
   readonly handler?: Handler
   /** Where it is defined; absent where it is only declared. */
   readonly place?: Place
+  /** Runs in a thread. */
+  readonly isolate?: 'thread'
+  /** Of an isolated one: what a thread imports to find it, the likeliest first. */
+  readonly homes?: readonly string[]
 }
 
 /** Marks a sender with the name and queue that it sends to, so that options such as `onSuccess` can take an actor. */
@@ -79,10 +84,14 @@ export function define(
   const name = actorName(called)
   if (given['name'] === undefined && name.length <= 2)
     log.warn({ actor: name }, 'a very short name: if a bundler made it, it changes with the next build; give { name }')
-  const { input, priority } = given
+  const { input, priority, isolate } = given
   if (input !== undefined && !isSchema(input))
     throw new GreenroomError('SCHEMA_INVALID', `input of ${name} is not a Standard Schema`, {
       help: 'Give a schema of zod, valibot, arktype or another library with "~standard"',
+    })
+  if (isolate !== undefined && isolate !== 'thread')
+    throw new GreenroomError('OPTION_INVALID', `isolate cannot be ${shown(isolate)}`, {
+      help: "It is 'thread', or left out: the handler runs on the event loop of its worker",
     })
   return {
     name,
@@ -92,6 +101,7 @@ export function define(
     priority: priority === undefined ? 'normal' : checkPriority(priority),
     options: resolve(table, defaults, given, 'actor'),
     ...(input === undefined ? {} : { input }),
+    ...(isolate === undefined ? {} : { isolate, homes: homes() }),
   }
 }
 
@@ -177,7 +187,7 @@ export const placeText = ({ file, at }: Place): string => file + at
 const NOWHERE: Place = { file: 'unknown file', query: '', at: '' }
 
 /** Who called `actor()`: the first frame outside this library, of whichever copy: one defines on the default app of another. */
-const callerPlace = (): Place => places().find(({ file }) => !isOwn(file)) ?? NOWHERE
+export const callerPlace = (): Place => places().find(({ file }) => !isOwn(file)) ?? NOWHERE
 
 const isOwn = (file: string): boolean => isOwnFile(file, [...shared.roots])
 

@@ -21,6 +21,8 @@ export interface Encoder {
   encode(message: Message): Uint8Array
   /** What the body says, whatever the envelope says. @throws {GreenroomError} `BODY_UNDECODABLE` with the reason */
   decode(body: Uint8Array): Message
+  /** Looks whether it keeps a value as it is. @throws {GreenroomError} `NOT_DATA` */
+  check(value: unknown, root: string, actor: string): void
 }
 
 const NO_OPTIONS_MIDDLE = ',"kwargs":{},"options":{},"message_id":'
@@ -34,6 +36,7 @@ export function jsonEncoder({ maxBytes = MAX_BODY_BYTES }: { readonly maxBytes?:
     return last.head
   }
   return {
+    check: checkData,
     encode(message) {
       checkData(message.args, 'args', message.actor)
       const options = wireOptions(message)

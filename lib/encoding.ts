@@ -15,6 +15,6 @@ export interface EncoderOptions {
 export function createEncoder({ encoding = 'json', maxBytes = MAX_BODY_BYTES }: EncoderOptions = {}): Encoder {
   const json = jsonEncoder({ maxBytes })
   const msgpack = msgpackEncoder({ maxBytes, maxDecodedBytes: Math.max(MAX_DECODED_BYTES, maxBytes) })
-  const { encode } = { json, msgpack }[encoding]
-  return { encode, decode: body => (body[0] === MSGPACK ? msgpack : json).decode(body) }
+  const { encode, check } = { json, msgpack }[encoding]
+  return { encode, check, decode: body => (body[0] === MSGPACK ? msgpack : json).decode(body) }
 }

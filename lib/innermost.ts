@@ -29,9 +29,12 @@ export interface InnermostParts {
   readonly maxDeliveries: number
   readonly abortGraceMs: number
   readonly stuck: Stuck
+  /** Runs isolated actors; left out, they run here as all others. */
+  readonly isolated?: ((run: Run, definition: Definition, end: End) => void) | undefined
 }
 
-export function createInnermost({ definitions, clock, events, maxDeliveries, abortGraceMs, stuck }: InnermostParts): Stage {
+export function createInnermost(parts: InnermostParts): Stage {
+  const { definitions, clock, events, maxDeliveries, abortGraceMs, stuck, isolated } = parts
   const unknown = unknownActors(clock, definitions)
 
   /** Why a message does not run here at all. */
@@ -52,12 +55,13 @@ export function createInnermost({ definitions, clock, events, maxDeliveries, abo
     stuck.add()
     return interrupted(reason, run.message.actor)
   }
-  const parts: Parts = { clock, abortGraceMs, giveUp, back: stuck.end }
+  const here: Parts = { clock, abortGraceMs, giveUp, back: stuck.end }
   return (run, end) => {
     const definition = definitions.get(run.message.actor)
     const refused = refusal(run, definition)
     if (refused) end(run, refused)
-    else new Execution(run, end, parts).start(definition!)
+    else if (isolated && definition!.isolate) isolated(run, definition!, end)
+    else new Execution(run, end, here).start(definition!)
   }
 }
 
@@ -88,7 +92,7 @@ class Execution {
     run.execution = this
     this.#place = board.enter(definition.name, run.deadline - run.startedAt)
     try {
-      const ran = definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
+      const ran = callHandler(run, definition)
       if (typeof ran !== 'object' || ran === null) return this.#over(doneOutcome(run, ran))
       const promise = ran instanceof Promise ? ran : Promise.resolve(ran)
       promise.then(
@@ -121,6 +125,10 @@ class Execution {
   }
 }
 
+/** The handler's own answer, whatever it is; or a `Refused` where the argument does not fit. */
+export const callHandler = (run: Run, definition: Definition): unknown =>
+  definition.input ? validated(run, definition) : shared.runs.run(run, definition.handler!, ...run.message.args)
+
 /** What a schema makes of the argument, given to the handler. An outcome where there is nothing to run. */
 async function validated(run: Run, { input, name, handler }: Definition): Promise<unknown> {
   let value: unknown
@@ -135,7 +143,7 @@ async function validated(run: Run, { input, name, handler }: Definition): Promis
 }
 
 /** An outcome in the place of a result. */
-class Refused {
+export class Refused {
   readonly outcome: Outcome
   constructor(outcome: Outcome) {
     this.outcome = outcome
@@ -148,7 +156,7 @@ function doneOutcome({ followUps }: Run, result: unknown): Outcome {
 }
 
 /** A throw after an abort is put down to the abort, unless it says what it wants. */
-function failedOutcome(run: Run, error: unknown): Outcome {
+export function failedOutcome(run: Run, error: unknown): Outcome {
   const says = isGiveUp(error) || asksForRetry(error)
   return run.reason && !says ? interrupted(run.reason, run.message.actor, error) : { kind: 'failed', error }
 }

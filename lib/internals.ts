@@ -25,6 +25,10 @@ export interface Internals {
   readonly workers: Set<Worker>
   /** Whether its workers write a line into the log for what fails. Not in a test, and not where `logging` in the chain does. */
   reports: boolean
+  /** Where it was made, as a thread finds it again. */
+  readonly place: string
+  /** Whether isolated actors get a thread: in the real world only. In a test they run beside the others. */
+  readonly isolates: boolean
   open(): Promise<Live>
   /** @throws {GreenroomError} `APP_CLOSED` when this is not what is open now */
   checkOpen(live: Live): void

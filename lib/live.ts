@@ -14,6 +14,7 @@ import type { Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { AnyMiddleware, Sending, Services } from './middleware.ts'
 import { createPusher, envelopeOf, type Pusher, pushedOf, tooLate, type Verdict } from './pusher.ts'
+import { shared } from './registry.ts'
 import { composeSend } from './send-chain.ts'
 import { checkMessage } from './sending.ts'
 import type { Store } from './store.ts'
@@ -85,7 +86,7 @@ export async function openLive({ world, chain, encoder, log, sendTimeoutMs, maxP
   }
   const events = eventStream(chain, log)
   const sendChain = composeSend(chain, services, clock, sendTimeoutMs)
-  const firstSent = environmentOf(process.env) === 'production' ? () => {} : watchUnserved(broker, clock, log)
+  const firstSent = shared.thread || environmentOf(process.env) === 'production' ? () => {} : watchUnserved(broker, clock, log)
   const pusher = createPusher({ broker, sendChain, encoder, events, clock, sendTimeoutMs, maxPending, firstSent })
   const storeAll = (batch: readonly Sending[]) =>
     Promise.all(

@@ -18,6 +18,7 @@ export interface Sizes {
 
 export function msgpackEncoder({ maxBytes, maxDecodedBytes }: Sizes): Encoder {
   return {
+    check: checkMsgpackData,
     encode(message) {
       checkMsgpackData(message.args, 'args', message.actor)
       const options = wireOptions(message)

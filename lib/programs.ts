@@ -7,7 +7,12 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-export type Program = 'brokers/embedded/engine' | 'brokers/embedded/lock-search' | 'brokers/embedded/verify' | 'lib/keeper/thread'
+export type Program =
+  | 'brokers/embedded/engine'
+  | 'brokers/embedded/lock-search'
+  | 'brokers/embedded/verify'
+  | 'lib/keeper/thread'
+  | 'lib/thread/main'
 
 /** This file; a bundler that makes CommonJS leaves `import.meta` empty. */
 const here: string = import.meta.url ?? (typeof __filename === 'string' ? pathToFileURL(__filename).href : 'file:///')

@@ -249,7 +249,13 @@ export function envelopeOf({ message, priority, due, onceMs }: Sending, body: Ui
 const STORED: Verdict = { stored: true },
   DUPLICATE: Verdict = { stored: false }
 
-function verdictOf(pushed: Pushed | undefined): Verdict {
+/** A thread's parent says more than a broker: its send chain may have skipped a message. */
+export interface SkippedBy {
+  readonly skippedBy: string
+}
+
+function verdictOf(pushed: Pushed | SkippedBy | undefined): Verdict {
+  if (typeof pushed === 'object' && 'skippedBy' in pushed) return { stored: false, by: pushed.skippedBy }
   if (pushed === 'stored') return STORED
   if (pushed === 'duplicate') return DUPLICATE
   return {

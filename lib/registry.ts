@@ -5,11 +5,20 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Broker } from './broker.ts'
+import type { Store } from './store.ts'
 
 /** An open broker, and how many apps use it. */
 export interface Connection {
   readonly broker: Promise<Broker>
   users: number
+}
+
+/** What a thread of isolated runs puts in the place of brokers and workers. */
+export interface ThreadSide {
+  /** The broker and the store of the parent, for this app. */
+  connect(app: object): Promise<{ readonly broker: Broker; readonly store?: Store; release(): Promise<void> }>
+  /** A module has come to its `app.work()`: what it defines is defined. Never resolves. */
+  working(): Promise<never>
 }
 
 interface Shared {
@@ -25,6 +34,10 @@ interface Shared {
   readonly roots: Set<string>
   /** The app of `import { actor } from 'greenroom'`, once it was used. */
   defaultApp?: object
+  /** Only in a thread of isolated runs. */
+  thread?: ThreadSide
+  /** What the command line imports, in order: a thread imports the same. */
+  modules?: readonly string[]
 }
 
 const KEY = Symbol.for('greenroom/1')

@@ -121,6 +121,12 @@ export class Run implements AnyContext, Timed {
       this.#deadlines?.heed(deadline)
     }
   }
+  /** What comes now is no running time. @returns what ends the pause */
+  pause(): () => void {
+    const left = this.deadline - this.#services.clock.monotonic()
+    this.deadline = Infinity
+    return () => this.abortAfter(left, this.#deadlineReason)
+  }
   expire(): void {
     this.deadline = Infinity
     this.abort(this.#deadlineReason)

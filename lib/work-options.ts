@@ -1,4 +1,5 @@
 /** What a worker is asked to do, checked and parsed once. */
+import { availableParallelism } from 'node:os'
 import { DEFAULTS } from './defaults.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { GreenroomError } from './errors.ts'
@@ -25,6 +26,10 @@ export interface WorkOptions {
   readonly maxBlock?: Duration | undefined
   /** How long a middleware's own code may take around a run. @default '30s' */
   readonly hookTimeout?: Duration | undefined
+  /** Threads for isolated actors (`isolate: 'thread'`): so many of their runs at once, at most. @default as many as the machine has cores */
+  readonly threads?: number | undefined
+  /** The most memory that the objects of one thread may take, in MB; a run that needs more fails. @default that of Node */
+  readonly threadMemory?: number | undefined
   /** Aborted: the worker stops as by `close()`. */
   readonly signal?: AbortSignal | undefined
   /** `'idle'`: stop when nothing is ready any more. What is delayed stays, and so do retries, which wait for their next run. @default 'stopped' */
@@ -46,6 +51,8 @@ export interface WorkSettings {
   /** Undefined: the longest time limit of what runs + grace. */
   readonly maxBlockMs: number | undefined
   readonly hookTimeoutMs: number
+  readonly threads: number
+  readonly threadMemory: number | undefined
   readonly signal: AbortSignal | undefined
   readonly until: 'stopped' | 'idle'
   /** Infinity: no limit. */
@@ -65,6 +72,8 @@ const KNOWN = [
   'signal',
   'until',
   'maxMessages',
+  'threads',
+  'threadMemory',
 ]
 /** More runs at once than this is a typing error: one process has one thread. */
 const MOST_RUNS = 10_000
@@ -120,11 +129,20 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     maxDeliveries: whole(options.maxDeliveries ?? DEFAULTS.maxDeliveries.value, 'maxDeliveries'),
     maxBlockMs,
     hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
+    threads: whole(options.threads ?? availableParallelism(), 'threads'),
+    threadMemory: options.threadMemory === undefined ? undefined : megabytes(options.threadMemory),
     signal: options.signal,
     until: options.until ?? 'stopped',
     maxMessages:
       options.maxMessages === undefined ? Infinity : whole(options.maxMessages, 'maxMessages', Number.MAX_SAFE_INTEGER),
   }
+}
+
+/** With less a thread does not start. */
+const LEAST_MB = 4
+function megabytes(value: unknown): number {
+  if (typeof value === 'number' && value >= LEAST_MB && value < Infinity) return value
+  throw invalid(`threadMemory cannot be ${shown(value)}`, `It is a number of megabytes, from ${LEAST_MB}`)
 }
 
 function whole(value: unknown, name: string, most = MOST_RUNS): number {

@@ -2,11 +2,15 @@
 import { GreenroomError, listed } from './errors.ts'
 import { createExecutor } from './executor.ts'
 import { createInnermost } from './innermost.ts'
+import type { Definition } from './definition.ts'
 import type { Internals } from './internals.ts'
 import { composeStages } from './layers.ts'
+import type { Live } from './live.ts'
 import { reporting } from './problems.ts'
 import { createStuck } from './stuck.ts'
-import { type WorkOptions, workSettings } from './work-options.ts'
+import { interrupted } from './run.ts'
+import type { Threads } from './thread/pool.ts'
+import { type WorkOptions, type WorkSettings, workSettings } from './work-options.ts'
 import { startWorker, type Worker } from './worker.ts'
 
 /** @throws {GreenroomError} `ACTOR_DUPLICATE`, `WORKER_INVALID`, and what opening the app throws */
@@ -18,13 +22,15 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     })
   }
   const implemented = new Set([...definitions.values()].filter(({ handler }) => handler).map(({ queue }) => queue))
-  const settings = workSettings(options, implemented)
+  const asked = workSettings(options, implemented)
+  const settings = app.isolates ? { ...asked, limits: threadLimits(asked, definitions.values()) } : asked
   if (!chain.some(({ name }) => name === 'retries'))
     log.warn({ chain: chain.map(({ name }) => name) }, 'the middleware chain has no retries: a message that fails once is dead')
   const opened = await app.open()
   app.checkOpen(opened)
   const live = app.reports ? { ...opened, events: reporting(opened.events, log) } : opened
   const stuck = createStuck(settings.maxStuck, live.events, log)
+  const threads = app.isolates ? lazyThreads(app, live, settings) : undefined
   const innermost = createInnermost({
     definitions,
     clock: live.clock,
@@ -32,6 +38,7 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     maxDeliveries: settings.maxDeliveries,
     abortGraceMs: settings.abortGraceMs,
     stuck,
+    isolated: threads?.run,
   })
   const stage = composeStages(chain, innermost)
   const worker = await startWorker(
@@ -40,6 +47,7 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     settings,
     log,
     stuck,
+    threads?.close,
   )
   try {
     app.checkOpen(opened) // it may have been closed meanwhile, and did not know of this one
@@ -50,4 +58,32 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
   workers.add(worker)
   void worker.stopped.then(() => workers.delete(worker))
   return worker
+}
+
+/** Their code is loaded with the first isolated run: nobody else pays for it. */
+function lazyThreads(app: Internals, live: Live, { abortGraceMs, threads: most, threadMemory: memoryMb }: WorkSettings): Threads {
+  let threads: Promise<Threads> | undefined
+  return {
+    run(run, definition, end) {
+      threads ??= import('./thread/pool.ts').then(({ createThreads }) =>
+        createThreads({ app, live, abortGraceMs, most, memoryMb }),
+      )
+      threads.then(
+        made => (run.reason ? end(run, interrupted(run.reason, definition.name)) : made.run(run, definition, end)),
+        (error: unknown) => end(run, { kind: 'failed', error }),
+      )
+    },
+    close: async () => (await threads)?.close(),
+  }
+}
+
+/** A queue of isolated actors alone brings no more at once than there are threads: what waits stays with the broker, for others. */
+export function threadLimits({ queues, limits, concurrency, threads }: WorkSettings, definitions: Iterable<Definition>) {
+  const here = [...definitions].filter(({ handler }) => handler)
+  const isIsolated = (queue: string) => {
+    const own = here.filter(definition => definition.queue === queue)
+    return own.length > 0 && own.every(({ isolate }) => isolate)
+  }
+  if (limits || !queues.some(isIsolated)) return limits
+  return new Map(queues.map(queue => [queue, isIsolated(queue) ? Math.min(threads, concurrency) : concurrency]))
 }

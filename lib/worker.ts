@@ -87,6 +87,8 @@ export async function startWorker(
   settings: WorkSettings,
   log: Logger,
   stuck: Stuck,
+  /** Lets go of what runs needed, once none is left. */
+  release: () => Promise<void> = async () => {},
 ): Promise<Worker> {
   const { broker, clock, events } = live
   const { queues, limits, concurrency, leaseMs, graceMs, maxMessages } = settings
@@ -269,6 +271,7 @@ export async function startWorker(
       isOver = true
       settler.end()
       executor.end()
+      await release()
       for (const timer of [...timers, sweepTimer]) timer?.cancel()
       settings.signal?.removeEventListener('abort', onSignal)
       await keeping?.end()

@@ -11,7 +11,11 @@ import esbuild from 'esbuild'
 import { filesIn, fingerprint, readOr, root } from './tree.mjs'
 
 /** What runs by itself, in a thread or a process: lib/programs.ts finds these. */
-const PROGRAMS = [...['engine', 'lock-search', 'verify'].map(name => `brokers/embedded/${name}.js`), 'lib/keeper/thread.js']
+const PROGRAMS = [
+  ...['engine', 'lock-search', 'verify'].map(name => `brokers/embedded/${name}.js`),
+  'lib/keeper/thread.js',
+  'lib/thread/main.js',
+]
 
 /** Builds `dist/` and marks it with the fingerprint of its inputs. False, and nothing changes, when the sources do not compile. */
 export function build(inputs) {

@@ -6,6 +6,8 @@ import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { shared } from '../../lib/registry.ts'
+import { noBroker } from '../../lib/thread/failures.ts'
 import { engineMissing, isOutOfFiles, outOfFiles } from './failures.ts'
 import { lockHolder } from './lock.ts'
 import type { Answer, EngineData, Failure, Input, Op, Request, Said } from './protocol.ts'
@@ -39,6 +41,7 @@ const engines = (holder[KEY] ??= new Map())
 
 /** The engine of a folder, with one user more. */
 export function engineOf(options: EngineOptions): Engine {
+  if (shared.thread) throw noBroker(`file:${options.path}`)
   let engine = engines.get(options.path)
   if (!engine?.running) engines.set(options.path, (engine = startEngine(options)))
   engine.users++
