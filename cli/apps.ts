@@ -1,4 +1,5 @@
 /** The apps that the modules made: those that have actors to run, or the one that an operator means. */
+import { pathToFileURL } from 'node:url'
 import type { App } from '../lib/app.ts'
 import { listed } from '../lib/errors.ts'
 import { type Internals, internalsOf } from '../lib/internals.ts'
@@ -22,7 +23,9 @@ const refuse = (what: string, help: string) => new CliError(EXIT.module, what, {
 /** Imports the modules and finds what they made. Apps that were there before, or have nothing, are left out. */
 export async function loadApps(modules: readonly string[], io: Io): Promise<readonly Found[]> {
   const before = new Set(rememberedApps())
-  shared.modules = await importModules(locateModules(modules, io.cwd), io)
+  const paths = locateModules(modules, io.cwd)
+  shared.modules = paths.map(path => pathToFileURL(path).href) // a thread of an isolated actor imports the same
+  await importModules(paths, io)
   return rememberedApps()
     .filter(app => !before.has(app))
     .map(foundIn)

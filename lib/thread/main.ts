@@ -17,6 +17,7 @@ import { checkMessage } from '../sending.ts'
 import { carry, carryFacts, withBuffers } from './carry.ts'
 import { notLoaded } from './failures.ts'
 import type { Came, Said, Told } from './protocol.ts'
+import { readTypeScript } from './typescript.ts'
 import { connectToParent, createParent } from './proxy.ts'
 
 interface Loaded {
@@ -50,7 +51,8 @@ function start(say: (said: Said) => void): void {
     let found = imports.get(url)
     if (!found) {
       const working = new Promise<void>(resolve => (atWork = resolve))
-      imports.set(url, (found = Promise.race([import(url), working])))
+      const module = readTypeScript(url).then(() => import(url))
+      imports.set(url, (found = Promise.race([module, working])))
     }
     return found
   }
