@@ -2,6 +2,7 @@
  * TypeScript in a thread. Newer Node reads it by itself, and passes loaders on to threads; before that the user's own tsx, which
  * registers itself in the main thread alone, is asked to do so here.
  */
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
@@ -23,6 +24,8 @@ export async function readTypeScript(url: string): Promise<void> {
     } catch {
       return
     }
-    ;((await import(pathToFileURL(found).href)) as Loader).register()
+    const esm = found.replace(/\.cjs$/, '.mjs') // what import() would find, of which require() finds the neighbour
+    const program = existsSync(esm) ? esm : found
+    ;((await import(pathToFileURL(program).href)) as Loader).register()
   }
 }

@@ -163,6 +163,6 @@ t.test('the command line: a thread imports the modules that it was given, TypeSc
   symlinkSync(join(root, 'node_modules/tsx'), join(folder, 'node_modules/tsx'))
   await run(folder, process.execPath, ['send.mjs'])
   const { ended, until } = program([commandLine(), 'worker', 'setup.ts', '--drain', '--verbose'], { cwd: folder })
-  await until(/done where/)
+  await until(/done +where/)
   t.equal(await ended, 0)
 })
