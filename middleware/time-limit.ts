@@ -12,7 +12,7 @@ const DEFAULT_TIME_LIMIT = '10m'
 /**
  * Time limits. At the limit the run's signal is aborted; a handler that has not ended `abortGrace` (5 s) later is settled
  * without it and reported as stuck. It counts as a failed attempt. Waiting for a rate limit is not running time.
- * For code that never yields a signal is no help: it needs a thread.
+ * For code that never yields a signal is no help: it needs `isolate: 'thread'`.
  * @param defaults `timeLimit`: the limit of actors that give none. @default '10m'; Infinity: none
  * @example app.actor(crawl, { name: 'crawl', timeLimit: '30s' })
  */

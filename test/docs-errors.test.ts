@@ -9,6 +9,7 @@ import { engineMissing } from '../brokers/embedded/failures.ts'
 import { type MemoryBroker, memoryBroker } from '../brokers/memory/index.ts'
 import { type Broker, current, defineMiddleware, flag, greenroom, retries, type Services, standard } from '../index.ts'
 import { makeCodec } from '../lib/msgpackr.ts'
+import { endOf, noBroker, notLoaded } from '../lib/thread/failures.ts'
 import { testing } from '../testing.ts'
 import { blocksOf, textOf } from './docs-pages.ts'
 import { open, openMoving } from './helpers/open.ts'
@@ -300,6 +301,9 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
     await Promise.resolve(test[Symbol.asyncDispose]()).catch(() => {}) // it still runs
     return error
   },
+  THREAD_BROKER: () => noBroker('file:/var/lib/app'),
+  THREAD_ENDED: () => endOf('resize', 3, undefined),
+  THREAD_MODULE: () => notLoaded('resize', ['file:///app/actors.mjs'], 'does not define it when it is imported'),
   async TIME_LIMIT(t) {
     const { app } = open(t)
     const reason = reasonIn(app, 'resize', { timeLimit: 1 })
