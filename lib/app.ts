@@ -150,7 +150,11 @@ export function createApp<const M extends readonly Entry[]>(
     // In a thread the parent has the chain, and tells by itself when it is too late.
     make: () =>
       openLive({
-        ...{ world, encoder, log, maxPending, toSending: sending },
+        world,
+        encoder,
+        log,
+        maxPending,
+        toSending: sending,
         ...(shared.thread ? { chain: [], sendTimeoutMs: 2 * sendTimeoutMs } : { chain, sendTimeoutMs }),
       }),
     endUsers: () => Promise.all([...workers].map(worker => worker.close())),

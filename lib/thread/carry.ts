@@ -57,7 +57,8 @@ export function unpack(carried: Carried, options: ResolvedOptions = {}): unknown
       const kind =
         typeof listed === 'function' ? listed : builtin === 'GreenroomError' ? GreenroomError : BUILTIN[builtin as Builtin]
       Object.setPrototypeOf(error, kind.prototype as object)
-      for (const [key, value] of Object.entries(fields)) error[key as 'name'] = withBuffers(value) as string
+      for (const [key, value] of Object.entries(fields))
+        Object.defineProperty(error, key, { value: withBuffers(value), enumerable: true, writable: true, configurable: true })
       for (const [name, value] of Object.entries(marks)) Object.defineProperty(error, Symbol.for(name), { value })
       for (const [key, value] of Object.entries(hidden))
         Object.defineProperty(error, key, { value: unpackHidden(value, options), writable: true, configurable: true })
@@ -74,7 +75,7 @@ function carryError(error: Error, options: ResolvedOptions, depth: number): Carr
     hidden: Record<string, Carried> = {}
   for (const key of Object.keys(error)) {
     const field: unknown = error[key as 'name']
-    if (APART.has(key) || typeof field === 'function') continue
+    if (APART.has(key) || key === '__proto__' || typeof field === 'function') continue
     try {
       fields[key] = structuredClone(field)
     } catch {} // as far as it can travel

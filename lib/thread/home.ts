@@ -2,8 +2,9 @@
  * The modules that a thread imports to find an actor: where it was defined. Read from the stack as V8 has it, and not as source maps
  * or a user's `prepareStackTrace` show it: a thread imports what really runs.
  */
+import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isOwnFile } from '../own-files.ts'
 import { shared } from '../registry.ts'
 
@@ -23,8 +24,8 @@ export function homes(): readonly string[] {
 }
 
 function urlOf(file: string): readonly string[] {
-  if (file.startsWith('file:')) return [file.replace(/[?#].*$/, '')]
-  return isAbsolute(file) ? [pathToFileURL(file).href] : []
+  const path = file.startsWith('file:') ? fileURLToPath(file.replace(/[?#].*$/, '')) : file
+  return isAbsolute(path) && existsSync(path) ? [pathToFileURL(path).href] : [] // `[eval1]` has a URL, too
 }
 
 const isOwn = (file: string): boolean => isOwnFile(file, [...shared.roots])

@@ -34,6 +34,14 @@ export interface ThreadParts {
   gone(thread: Thread, failure: { readonly error: Error }): void
 }
 
+/** What this process was started with, without a program of its own: a thread has another one. */
+const optionsOf = (execArgv: readonly string[]): string[] =>
+  execArgv.filter(
+    (option, i) =>
+      !/^(?:-e|-p|-pe|--eval|--print|--input-type)(?:=|$)/.test(option) &&
+      !/^(?:-e|-p|-pe|--eval|--print|--input-type)$/.test(execArgv[i - 1] ?? ''),
+  )
+
 export function startThread({ app, live, memoryMb, free, gone }: ThreadParts): Thread {
   const known = new Map<string, Definition>()
   let worker: Worker | undefined,
@@ -75,6 +83,7 @@ export function startThread({ app, live, memoryMb, free, gone }: ThreadParts): T
   function start(program: URL): void {
     worker = new Worker(program, {
       name: 'greenroom isolated',
+      execArgv: optionsOf(process.execArgv),
       ...(memoryMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: memoryMb } }),
     })
     worker.on('message', heard)

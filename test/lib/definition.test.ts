@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
+import { greenroom } from '../../index.ts'
+import { internalsOf } from '../../lib/internals.ts'
 import { isElsewhere, type Place } from '../../lib/definition.ts'
 import { open } from '../helpers/open.ts'
 
@@ -159,4 +161,17 @@ t.test('stacks that others cut or change are no reason to refuse', async t => {
     Object.assign(Error, { stackTraceLimit, prepareStackTrace })
     await t.resolves(app.work(), JSON.stringify(change))
   }
+})
+
+t.test('isolate is checked, and an isolated actor knows where a thread finds it', async t => {
+  const app = greenroom({ broker: 'memory:' })
+  t.throws(() => app.actor(() => {}, { name: 'wrong', isolate: 'process' as never }), {
+    code: 'OPTION_INVALID',
+    message: /^isolate cannot be "process"\. It is 'thread'/,
+  })
+  app.actor(() => {}, { name: 'apart', isolate: 'thread' })
+  app.actor(() => {}, { name: 'here' })
+  const { definitions } = internalsOf(app)
+  t.strictSame(definitions.get('apart')!.homes, [import.meta.url], 'the file that runs, and not the one that a source map names')
+  t.equal(definitions.get('here')!.homes, undefined)
 })

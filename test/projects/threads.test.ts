@@ -1,11 +1,11 @@
 /** `isolate: 'thread'` in the installed package: how a thread finds the code of a program, whatever that is made of, and what it never loads. */
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import esbuild from 'esbuild'
 import t from 'tap'
 import { root } from '../root.ts'
-import { commandLine, project, run } from '../helpers/installed.ts'
+import { commandLine, project, run, shop } from '../helpers/installed.ts'
 import { program } from '../cli/program.ts'
 
 /** Prints the end of each run as JSON, and ends after so many. */
@@ -28,7 +28,7 @@ const ACTORS = `
 const MAIN = `
   import { app, where } from './actors.mjs'
   import { ends } from './tell.mjs'
-  const ended = ends(2)
+  const ended = ends(Number(process.env.ENDS ?? 2))
   await app.work()
   await where.send()
   await ended
@@ -92,10 +92,36 @@ t.test('a program of one file: a thread goes no further than its app.work()', as
 t.test('a bundle, with the package installed', async t => {
   const folder = await project({ 'tell.mjs': TELL, 'actors.mjs': ACTORS, 'main.mjs': MAIN })
   await esbuild.build({
-    ...{ entryPoints: [join(folder, 'main.mjs')], outfile: join(folder, 'bundle.mjs') },
-    ...{ bundle: true, minify: true, format: 'esm', platform: 'node', external: ['lmdb', 'msgpackr'], logLevel: 'silent' },
+    entryPoints: [join(folder, 'main.mjs')],
+    outfile: join(folder, 'bundle.mjs'),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    external: ['lmdb', 'msgpackr'],
+    logLevel: 'silent',
   })
   t.strictSame(sorted(linesOf((await run(folder, process.execPath, ['bundle.mjs'])).stdout)), [NOTED, IN_THREAD])
+  const alone = mkdtempSync(join(shop, 'alone-'))
+  const text = readFileSync(join(folder, 'bundle.mjs'), 'utf8').replace('file:queue', 'memory:')
+  writeFileSync(join(alone, 'bundle.mjs'), text)
+  const { stdout } = await run(alone, process.execPath, ['bundle.mjs'], { ENDS: '1' })
+  t.match(linesOf(stdout)[0], {
+    kind: 'dead',
+    code: 'THREAD_MODULE',
+    message: /this is a bundle, and the package is not installed/,
+  })
+})
+
+t.test('code that no file has cannot be in a thread, and says so; what `node -e` imports can', async t => {
+  const folder = await project({ 'tell.mjs': TELL, 'actors.mjs': ACTORS, 'main.mjs': MAIN })
+  const evaluated = async (code: string) =>
+    linesOf((await run(folder, process.execPath, ['--input-type=module', '-e', code])).stdout)
+  t.strictSame(sorted(await evaluated(MAIN)), [NOTED, IN_THREAD])
+  const [end] = await evaluated(
+    `${ACTORS.replace('file:queue', 'memory:')}${MAIN.replace(/import .*actors.*/, '').replace('?? 2', '?? 1')}`,
+  )
+  t.match(end, { actor: 'where', code: 'THREAD_MODULE', message: /no file that a thread could import defines it/ })
 })
 
 for (const [what, files, message] of [
@@ -125,7 +151,7 @@ for (const [what, files, message] of [
   ],
 ] as const)
   t.test(`${what} is a failed run that says so`, async t => {
-    const [end, ...others] = await endsOf({ ...files, 'main.mjs': files['main.mjs'].replace('ends(2)', 'ends(1)') })
+    const [end, ...others] = await endsOf({ ...files, 'main.mjs': files['main.mjs'].replace('?? 2', '?? 1') })
     t.match(end, { actor: 'where', kind: 'dead', code: 'THREAD_MODULE', message })
     t.strictSame(others, [])
   })
