@@ -75,6 +75,9 @@ function subscribe<L>(to: Set<L>, listener: L): () => void {
 }
 
 let isListening = false
+/** Asked for at the start: one that is gone is no terminal any more. */
+const hasTerminal = isatty(0)
+let isHungUp = false
 
 /** Signals are ours only once a command wants them: Ctrl-C ends `greenroom queues` as it ends anything. */
 function listen(): void {
@@ -82,7 +85,10 @@ function listen(): void {
   isListening = true
   process.on('SIGHUP', () => {
     if (number) return // its parent tells it
-    if (isatty(0)) return stop('SIGHUP') // the terminal is gone
+    if (hasTerminal) {
+      isHungUp = true
+      return stop('SIGHUP')
+    }
     for (const listener of reloaders) listener()
   })
   process.on('SIGTERM', () => stop('SIGTERM'))
@@ -109,5 +115,10 @@ process.on('uncaughtExceptionMonitor', (error, origin) => {
 })
 
 process.exitCode = await run(process.argv.slice(2), io)
+if (isHungUp) {
+  // As a program ends whose terminal closes. Node aborts where it finds the terminal gone at an ordinary exit.
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
+}
 if (process.connected) process.disconnect()
 systemClock.after(EXIT_GRACE_MS, () => process.exit(), { ref: false })

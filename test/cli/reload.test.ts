@@ -1,11 +1,12 @@
 /** New code under running processes: SIGHUP, and `--watch`. */
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { greenroom as app } from '../../index.ts'
 import { cli } from './fake-io.ts'
 import { folderOf } from './folder.ts'
-import { greenroom, isGone, type Program } from './program.ts'
+import { greenroom, isGone, MAIN, type Program } from './program.ts'
 import { root } from '../root.ts'
 
 /** Writes which version of it ran what. */
@@ -166,4 +167,24 @@ t.test('--watch begins with broken code, and with TypeScript as the worker reads
 
 t.test('--watch and --drain contradict each other', async t => {
   t.match(await cli(['worker', 'jobs.mjs', '--watch', '--drain']), { code: 2, err: /--watch goes on, and --drain ends/ })
+})
+
+t.test('a terminal that closes is a stop, and no reload', async t => {
+  for (const argv of ['', '--processes=1']) {
+    const where = folderOf(t, { 'jobs.mjs': jobs('v1') }),
+      file = join(where, 'worker.pid')
+    // script(1) of util-linux gives it a terminal, which closes when script is killed.
+    const command = `${process.execPath} ${MAIN} worker jobs.mjs --pid-file worker.pid ${argv}`
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { cwd: where, stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => terminal.kill('SIGKILL'))
+    let output = ''
+    for await (const text of terminal.stdout!.setEncoding('utf8')) {
+      output += String(text)
+      if (/^ready;|is ready/m.test(output)) break
+    }
+    const pid = Number(readFileSync(file, 'utf8'))
+    terminal.kill('SIGKILL')
+    await isGone(pid)
+    t.notOk(existsSync(file), 'it ended in good order')
+  }
 })
