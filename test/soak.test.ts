@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import t from 'tap'
 import { newSeed } from './model/hold.ts'
 import { scenarios } from './soak/all.ts'
+import { judge } from './soak/delayed.ts'
+import { fit } from './soak/memory.ts'
 import { runOne, soak, valuesOf } from './soak/runner.ts'
 import { type Row, atMost, count, exactly, scenario } from './soak/scenario.ts'
 
@@ -77,4 +79,32 @@ t.test('a line of JSON a row, and the list with each flag', async t => {
   const help = await printed(['--help'], () => [])
   t.equal(help.code, 0)
   t.match(help.text, /one +what one does\n +--times +how often \(10; short: 2\)/)
+})
+
+const kept = (rows: readonly Row[]) => Object.fromEntries(rows.map(({ what, ok }) => [what, ok]))
+
+t.test('delayed: early, lost, late and second runs are told apart; time without a worker is not late', async t => {
+  const outages = [{ from: 1_000, to: 3_000 }]
+  const judged = (...runs: readonly (readonly [n: number, due: number, ran: number])[]) =>
+    kept(judge(runs, { messages: 2, outages, isShort: false }))
+  const fine = judged([0, 500, 500], [1, 1_500, 3_200])
+  t.notOk(Object.values(fine).includes(false), 'due while none was there, and run soon after')
+  t.match(judged([0, 500, 499], [1, 600, 600]), { 'run before they were due': false, lost: true })
+  t.match(judged([0, 500, 500]), { lost: false })
+  t.match(judged([0, 500, 751], [1, 600, 600]), { 'at most 250 ms late': false, lost: true })
+  t.match(judged([0, 900, 3_900], [1, 600, 600]), { 'the latest of those due while no worker was there': true })
+  t.match(judged([0, 900, 3_901], [1, 600, 600]), { 'the latest of those due while no worker was there': false })
+  t.match(judged([0, 900, 990], [0, 900, 3_010], [1, 600, 600]), { 'second runs that no kill explains': true })
+  t.match(judged([0, 900, 990], [0, 900, 995], [1, 600, 600]), { 'second runs that no kill explains': false })
+  t.match(judged([0, 500, 500], [1, 600, 600], [-1, 0, 700]), { 'run that were not due at all': false })
+})
+
+t.test('memory: the slope is that of the line, and noise is in its error', async t => {
+  const points = (noise: number) =>
+    Array.from({ length: 120 }, (_, x) => [x, 5 + 2 * x + noise * (x % 2 === 0 ? 1 : -1)] as const)
+  const [clean, noisy] = [fit(points(0)), fit(points(3))]
+  t.ok(Math.abs(clean.slope - 2) < 1e-9 && clean.error < 1e-9)
+  t.ok(Math.abs(noisy.slope - 2) < 0.01)
+  const stairs = fit(Array.from({ length: 120 }, (_, x) => [x, Math.floor(x / 40) % 2] as const))
+  t.ok(stairs.error > 0.001, 'steps that last are not made small by looking often')
 })

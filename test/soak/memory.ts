@@ -27,7 +27,7 @@ export const memory = scenario({
   summary: 'full load on file:, memory after collections, handles and listeners after closing',
   flags: {
     seconds: count(1_200, 0, 'how long, after the warm-up; 0: as many messages as said'),
-    warmup: count(120, 0, 'seconds that are not counted'),
+    warmup: count(300, 0, 'seconds that are not counted'),
     messages: count(0, 30_000, 'how many, where no time is said; a fifth more come first and are not counted'),
     samples: count(120, 12, 'how often memory is looked at'),
   },
