@@ -4,7 +4,9 @@ import { BroadcastChannel, isMainThread } from 'node:worker_threads'
 if (!isMainThread) {
   const channel = new BroadcastChannel('greenroom-soak-heap') as BroadcastChannel & { unref(): void }
   channel.unref()
-  channel.addEventListener('message', () => {
+  channel.addEventListener('message', event => {
+    // The answers of other threads come here as well.
+    if ((event as unknown as { data: unknown }).data !== 'how much?') return
     globalThis.gc!()
     globalThis.gc!()
     const { heapUsed, external } = process.memoryUsage()

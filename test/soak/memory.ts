@@ -73,7 +73,7 @@ export const memory = scenario({
 
 const HEAPS = [
   ['the process', (sample: Sample) => sample.main],
-  ["the broker's thread", (sample: Sample) => sample.threads],
+  ['its threads', (sample: Sample) => sample.threads],
 ] as const
 
 function slopes(found: readonly (Sample & { readonly at: number })[]): readonly Row[] {
