@@ -49,7 +49,7 @@ export interface EventStream {
 
 type Observer = { readonly name: string; readonly on?: { readonly [K in EventKind]?: (event: Events[K]) => void } | undefined }
 
-/** @param observers middleware with `on`; a throw of theirs is logged by name and changes nothing */
+/** @param observers middleware with `on`; a throw or a rejection of theirs is logged by name and changes nothing */
 export function eventStream(observers: readonly Observer[], log: Logger): EventStream {
   const kinds = new Map(
     KINDS.map(kind => [
@@ -57,7 +57,7 @@ export function eventStream(observers: readonly Observer[], log: Logger): EventS
       {
         channel: channel(`greenroom:${kind}`),
         listeners: observers.flatMap(({ name, on }) =>
-          on?.[kind] ? [{ name, listen: on[kind] as (event: unknown) => void }] : [],
+          on?.[kind] ? [{ name, listen: on[kind] as (event: unknown) => unknown }] : [],
         ),
       },
     ]),
@@ -70,10 +70,12 @@ export function eventStream(observers: readonly Observer[], log: Logger): EventS
     emit(kind, event) {
       const { channel, listeners } = kinds.get(kind)!
       for (const { name, listen } of listeners) {
+        const threw = (error: unknown) => log.error({ middleware: name, event: kind, err: error }, 'an observer threw')
         try {
-          listen(event)
+          const told = listen(event)
+          if (told instanceof Promise) told.catch(threw) // an async function fits here too; its rejection must not end the process
         } catch (error) {
-          log.error({ middleware: name, event: kind, err: error }, 'an observer threw')
+          threw(error)
         }
       }
       if (channel.hasSubscribers) channel.publish(event)

@@ -111,7 +111,7 @@ export interface Middleware<S extends OptionSpecs = {}, P extends Feature = neve
   after?(context: Context<S>, outcome: Outcome): Outcome
   /** Around the run, where it must wait. Call `next()` once at most and wait for it; or answer without it. */
   process?(context: Context<S>, next: Next): Promise<Outcome>
-  /** Told afterwards. A throw is logged and changes nothing. */
+  /** Told afterwards. A throw, or the rejection of an async one, is logged and changes nothing. */
   readonly on?: { readonly [K in keyof Events]?: (event: Events[K]) => void }
 }
 

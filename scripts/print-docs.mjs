@@ -1,5 +1,5 @@
 /**
- * Prints the parts of docs/defaults.md and docs/brokers.md that come from code, between `<!-- printed: name -->` and
+ * Prints the parts of docs/defaults.md, docs/brokers.md and docs/zoo.md that come from code, between `<!-- printed: name -->` and
  * `<!-- end -->`; what is around them is written by hand. `--check` changes nothing and ends with 1 when a page is out of date.
  *
  *   node scripts/print-docs.mjs [--check]
@@ -17,6 +17,7 @@ import { root } from './tree.mjs'
 await buildTests()
 const { DEFAULTS } = await import('../.build/lib/defaults.js')
 const { durationMs, shortDuration } = await import('../.build/lib/duration.js')
+const { zooTable } = await import('../.build/test/zoo/page.js')
 
 /** What an option is for, and why it has its default, as they stand in no other place. A new option needs a line here. */
 const OPTIONS = {
@@ -157,6 +158,7 @@ const PARTS = {
     'rules of brokers': () => rules(brokerRules, runBrokerRules, TARGETS),
     'rules of stores': () => rules(storeRules, runStoreRules, STORES),
   },
+  'docs/zoo.md': { zoo: zooTable },
 }
 
 const isCheck = process.argv.includes('--check')

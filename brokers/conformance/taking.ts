@@ -135,7 +135,12 @@ export const taking: readonly Rule<Bench>[] = [
       const [first, second] = await bench.receive(consumer, 2)
       await bench.settle(consumer, retry(first!), release(second!))
       await bench.push(envelope(queue, 'normal'), envelope(queue, 'high', { priority: 0 }))
-      assert.deepEqual(ids(await bench.receive(consumer, 4)), ['high', 'normal', 'low2', 'low1'])
+      const all = await bench.receive(consumer, 4)
+      assert.deepEqual(ids(all), ['high', 'normal', 'low2', 'low1'])
+      assert.deepEqual(
+        all.map(({ envelope: { priority } }) => priority),
+        [0, 1, 2, 2],
+      )
     },
   ],
 

@@ -166,4 +166,41 @@ export const waiting: readonly Rule<Bench>[] = [
     },
     ['inspector'],
   ],
+
+  [
+    'a paused queue keeps what falls due and what is tried again, and gives both after the resume',
+    async bench => {
+      const queue = bench.name('pause'),
+        consumer = await bench.consume(queue)
+      await bench.push(envelope(queue, 'again'))
+      const [again] = await bench.receive(consumer, 1)
+      await bench.push(envelope(queue, 'due', { due: { afterMs: 50 } }))
+      await bench.inspector.pause(queue)
+      await consumer.settle([retry(again!)])
+      await bench.target.advance(60)
+      assert.deepEqual(await bench.look(consumer), [])
+      await bench.inspector.resume(queue)
+      assert.deepEqual(ids(await bench.receive(consumer, 2)).toSorted(), ['again', 'due'])
+    },
+    ['inspector'],
+  ],
+
+  [
+    'a take that waits already gives nothing of a queue that is paused meanwhile',
+    async bench => {
+      const queue = bench.name('pause'),
+        other = bench.name('pause'),
+        consumer = await bench.consume([queue, other])
+      const received = bench.receive(consumer, 1)
+      await bench.inspector.pause(queue)
+      await bench.push(envelope(queue, 'waits'))
+      await bench.push(envelope(other, 'elsewhere'))
+      assert.deepEqual(ids(await received), ['elsewhere'])
+      assert.deepEqual(await bench.look(consumer), [])
+      const after = bench.receive(consumer, 1)
+      await bench.inspector.resume(queue)
+      assert.deepEqual(ids(await after), ['waits'])
+    },
+    ['inspector'],
+  ],
 ]

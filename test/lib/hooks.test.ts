@@ -234,6 +234,21 @@ t.test('on: an observer that throws is logged by its name, changes nothing, and 
   }
 })
 
+t.test('on: an observer that rejects is logged by its name too', async t => {
+  const rejects = async () => {
+    throw new Error('later')
+  }
+  const { app, until, lines } = open(t, { middleware: [...standard(), bad({ on: { sent: rejects, settled: rejects } })] })
+  await app.actor(() => 5, { name: 'works' }).send()
+  await app.work()
+  t.match(await until('settled'), [{ outcome: { kind: 'done', result: 5 } }])
+  await turns()
+  t.match(lines, [
+    { facts: { middleware: 'bad', event: 'sent', err: { message: 'later' } }, text: 'an observer threw' },
+    { facts: { middleware: 'bad', event: 'settled', err: { message: 'later' } }, text: 'an observer threw' },
+  ])
+})
+
 t.test('a logger that throws is no reason to stop', async t => {
   const refuse = () => {
     throw new Error('disk full')

@@ -7,8 +7,15 @@ import { memoryTarget } from '../brokers/memory-target.ts'
 import { brokerMutants } from '../brokers/mutants.ts'
 import { hold } from './hold.ts'
 
-/** What only a take that waits can show. All others are killed. */
-const NOT_OF_THE_MODEL = new Set(['an aborted take swallows its batch', 'an aborted take waits on', 'nothing wakes a take'])
+/** What only a take that waits can show, a settlement beside a disposal, or an id with a colon. All others are killed. */
+const NOT_OF_THE_MODEL = new Set([
+  'an aborted take swallows its batch',
+  'an aborted take waits on',
+  'nothing wakes a take',
+  'a take that waits does not see a pause',
+  'a settlement during a disposal is dropped',
+  'an id ends at its colon',
+])
 
 for (const [mutant, disguise] of brokerMutants) {
   if (NOT_OF_THE_MODEL.has(mutant)) continue
