@@ -53,6 +53,13 @@ t.test('concurrency and the limits of queues are never exceeded, and a full queu
   t.equal(slots.next()?.envelope.queue, 'b', 'the second of a waits for the first, b goes on')
   t.equal(slots.running, 3)
   t.equal(slots.held, 1)
+  const wide = createSlots(1, new Map([['a', 5]]))
+  for (const queue of ['a', 'a']) wide.hold(delivery(queue), 0)
+  t.strictSame(
+    [wide.next(), wide.next()].map(found => found?.envelope.queue),
+    ['a', undefined],
+    'a limit above all of them is none',
+  )
 })
 
 t.test('what could not start for a second goes back; what lost its lease is forgotten', async t => {

@@ -111,8 +111,8 @@ export const DEFECTS: readonly Defect[] = [
     'lib/settlement',
     "return { token, kind: 'retry', afterMs: outcome.afterMs };",
     "return { token, kind: 'retry', afterMs: outcome.afterMs, body: Buffer.from('{}') };",
-    'bad-input-wire',
-    'a retry keeps the bytes that others wrote, whatever they are',
+    'lib/outcomes',
+    'what always fails runs exactly maxRetries + 1 times, with its back-off between, and is dead once',
   ),
   core(
     'Dramatiq, reproduced',

@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { brokerMutants } from '../brokers/mutants.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { root } from '../root.ts'
 import { type CoreDefect, DEFECTS } from './defects.ts'
 
 const AT_ONCE = 2
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 const names = new Set(brokerMutants.map(([name]) => name))
 
 t.test('a defect of brokers is a mutant that the conformance suite must notice', async t => {
@@ -25,7 +26,7 @@ t.test('each mutant of the core fails the test that is named', async t => {
 })
 
 /** Runs the named test on the changed tree. */
-async function noticed({ file, find, put, by: [test, name] }: CoreDefect): Promise<string> {
+async function noticed({ what, file, find, put, by: [test, name] }: CoreDefect): Promise<string> {
   if (readFileSync(`${root}.build/${file}.js`, 'utf8').split(find).length !== 2) return `${file} does not have once: ${find}`
   const path = `${root}.build/${test.replace(/ts$/, 'js')}`
   if (!readFileSync(path, 'utf8').includes(name.replaceAll("'", "\\'"))) return `${test} has no test "${name}"`
@@ -34,7 +35,7 @@ async function noticed({ file, find, put, by: [test, name] }: CoreDefect): Promi
     ...process.env,
     TAP: '1',
     TAP_GREP: `/^${grep}$/`,
-    TAP_TIMEOUT: '15',
+    TAP_TIMEOUT: '50',
     MUTANT: JSON.stringify({ file, find, put }),
   }
   const child = spawn(process.execPath, ['--import', `${root}test/fixtures/mutant.mjs`, path], {
@@ -42,11 +43,14 @@ async function noticed({ file, find, put, by: [test, name] }: CoreDefect): Promi
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const start = systemClock.monotonic()
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   const deadline = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
   await new Promise(resolve => child.once('close', resolve))
   clearTimeout(deadline)
+  if (child.signalCode !== null) return `hung for ${PATIENCE_MS} ms: name a test that ends`
+  t.comment(`${((systemClock.monotonic() - start) / 1_000).toFixed(1)} s: ${what}`)
   if (/ has the text \d+ times: /.test(output)) return 'the mutant was not made'
   const [ran] = output.split('\n').filter(line => / - /.test(line) && line.includes(` - ${name}`) && !line.includes('# SKIP'))
   if (ran === undefined && child.exitCode === 0) return `the test did not run: ${name}`
