@@ -260,7 +260,7 @@ export const historicMutants: readonly Mutant[] = [
       const leaving = new WeakSet<Consumer>()
       return {
         async settle(inner, batch) {
-          await null
+          await Promise.resolve()
           return leaving.has(inner) ? batch.map(() => 'ok') : inner.settle(batch)
         },
         async dispose(inner) {

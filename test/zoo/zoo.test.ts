@@ -8,7 +8,7 @@ import { root } from '../root.ts'
 import { type CoreDefect, DEFECTS } from './defects.ts'
 
 const AT_ONCE = 2
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 30_000
 const names = new Set(brokerMutants.map(([name]) => name))
 
 t.test('a defect of brokers is a mutant that the conformance suite must notice', async t => {
@@ -35,7 +35,7 @@ async function noticed({ what, file, find, put, by: [test, name] }: CoreDefect):
     ...process.env,
     TAP: '1',
     TAP_GREP: `/^${grep}$/`,
-    TAP_TIMEOUT: '50',
+    TAP_TIMEOUT: '25',
     MUTANT: JSON.stringify({ file, find, put }),
   }
   const child = spawn(process.execPath, ['--import', `${root}test/fixtures/mutant.mjs`, path], {
@@ -46,13 +46,13 @@ async function noticed({ what, file, find, put, by: [test, name] }: CoreDefect):
   const start = systemClock.monotonic()
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  const deadline = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+  const deadline = systemClock.after(PATIENCE_MS, () => child.kill('SIGKILL'))
   await new Promise(resolve => child.once('close', resolve))
-  clearTimeout(deadline)
+  deadline.cancel()
   if (child.signalCode !== null) return `hung for ${PATIENCE_MS} ms: name a test that ends`
   t.comment(`${((systemClock.monotonic() - start) / 1_000).toFixed(1)} s: ${what}`)
   if (/ has the text \d+ times: /.test(output)) return 'the mutant was not made'
-  const [ran] = output.split('\n').filter(line => / - /.test(line) && line.includes(` - ${name}`) && !line.includes('# SKIP'))
-  if (ran === undefined && child.exitCode === 0) return `the test did not run: ${name}`
+  // A mutant that breaks the module itself proves nothing: the test must have begun.
+  if (!output.includes(`# Subtest: ${name}`)) return `the test did not run: ${output.slice(-500)}`
   return child.exitCode === 0 ? `survived "${name}"` : 'noticed'
 }
