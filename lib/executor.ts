@@ -10,6 +10,7 @@ import { UNKNOWN_MAX_MS } from './defaults.ts'
 import type { Definition } from './definition.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
+import { failpoint } from './failpoint.ts'
 import { failureOf } from './failure.ts'
 import { type Frame, inCharge, misuse, type Stage } from './layers.ts'
 import type { Live } from './live.ts'
@@ -108,6 +109,7 @@ export function createExecutor(parts: ExecutorParts): Executor {
     if (events.watched('started')) events.emit('started', { message, attempt, deliveries })
     run.startedAt = clock.monotonic()
     active.add(run, delivery)
+    failpoint?.('before-run')
     stage(run, conclude)
   }
 
@@ -136,6 +138,7 @@ export function createExecutor(parts: ExecutorParts): Executor {
   function conclude(run: Run, made: Outcome): void {
     const delivery = active.remove(run)
     if (!delivery) return // it was ended because its middleware hung
+    failpoint?.('after-run')
     const { token } = delivery
     const outcome = afterBug(run, made)
     const end = (outcome: Outcome, then: readonly Envelope[]) =>

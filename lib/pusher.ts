@@ -10,6 +10,7 @@ import { type Clock, within } from './clock.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError, notStored } from './errors.ts'
 import type { EventStream } from './events.ts'
+import { failpoint } from './failpoint.ts'
 import { BANDS } from './message.ts'
 import type { Sending } from './middleware.ts'
 import { onAbort } from './on-abort.ts'
@@ -93,10 +94,12 @@ export function createPusher({
       const fresh = await ready(queuesOf(toPush), gaveUp.signal)
       gaveUp.signal.throwIfAborted() // it answered too late: nothing that its sender was told is not stored may be
       reached = true
+      failpoint?.('before-push')
       const pushed = await broker.push(
         toPush.map(({ sending, body }) => envelopeOf(sending, body)),
         { signal: gaveUp.signal },
       )
+      failpoint?.('after-push')
       if (fresh.length > 0) firstSent(fresh)
       return pushed
     }

@@ -7,6 +7,7 @@
  */
 import type { Consumer, Settled, Settlement } from './broker.ts'
 import type { Clock, Timer } from './clock.ts'
+import { failpoint } from './failpoint.ts'
 import { TROUBLE_MAX_MS, TROUBLE_MIN_MS } from './defaults.ts'
 
 /** Taken when the module loads: fake timers of test runners replace the global. */
@@ -92,7 +93,10 @@ export function createSettler({ consumer, clock, turn, trip, failed }: SettlerPa
   }
   /** Asynchronous, so that what is thrown at once is a rejection too. */
   async function ask(batch: readonly Item[]): Promise<readonly Settled[]> {
-    return consumer.settle(batch.map(({ settlement }) => settlement))
+    failpoint?.('before-settle')
+    const settled = await consumer.settle(batch.map(({ settlement }) => settlement))
+    failpoint?.('after-settle')
+    return settled
   }
   function rest(): void {
     if (isOver) return

@@ -20,6 +20,7 @@ import {
 import { type Duration, durationMs } from './duration.ts'
 import type { Executor, ExecutorParts } from './executor.ts'
 import type { Health } from './health.ts'
+import { failpoint } from './failpoint.ts'
 import type { Keeping } from './keeper/index.ts'
 import type { Live } from './live.ts'
 import type { Logger } from './log.ts'
@@ -207,6 +208,7 @@ export async function startWorker(
         if (trouble > 0) log.info({ broker: broker.name }, 'the broker answers again')
         trouble = 0
         const now = (answeredAt = clock.monotonic())
+        if (deliveries.length > 0) failpoint?.('after-take')
         for (const delivery of deliveries) slots.hold(delivery, now)
         if (stopping) return
         startHeld()

@@ -1,21 +1,13 @@
 /** The short form of each long run, and the runner of them. Figures of speed are never held here: others share the machine. */
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { newSeed } from './model/hold.ts'
-import { scenarios } from './soak/all.ts'
 import { judge } from './soak/delayed.ts'
 import { fit } from './soak/memory.ts'
-import { runOne, soak, valuesOf } from './soak/runner.ts'
+import { soak } from './soak/runner.ts'
+import { shortForms } from './soak/short-forms.ts'
 import { type Row, atMost, count, exactly, scenario } from './soak/scenario.ts'
 
-for (const each of scenarios) {
-  t.test(`${each.name}: ${each.summary}`, async t => {
-    const seed = newSeed()
-    t.comment(`GREENROOM_SEED=${seed}`)
-    const rows = await runOne(each, valuesOf(each.flags, true), { seed, isShort: true, say: line => t.comment(line) })
-    for (const { what, goal, measured, ok } of rows) t.ok(ok, `${what}: ${measured}${goal && `, wanted ${goal}`}`)
-  })
-}
+shortForms(['model', 'delayed', 'hostile', 'memory'])
 
 /** Runs the runner on scenarios that do nothing. */
 async function printed(args: readonly string[], rows: (folder: string, values: object) => readonly Row[]) {

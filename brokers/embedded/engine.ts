@@ -5,6 +5,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../lib/clock.ts'
+import { failpoint } from '../../lib/failpoint.ts'
 import { LAZY_COMMIT } from './database.ts'
 import { FolderError, diskFull, failureOf, folderFull, isFull, otherNamespace } from './failures.ts'
 import { BALLAST_BYTES, openFolder } from './folder.ts'
@@ -159,6 +160,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
             for (const { consumer, tokens } of keep.routine(asking)) book.onCommit(() => say({ kind: 'lost', consumer, tokens }))
             body()
             book.end()
+            failpoint?.('before-commit')
           },
           lazy ? LAZY_COMMIT : undefined,
         ),
@@ -170,6 +172,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
       replies = []
       throw error
     }
+    failpoint?.('after-commit')
     book.committed()
     flush()
     warnOfForgotten()

@@ -7,6 +7,7 @@
  * The deadline alone fences nobody. A consumer that finds its row gone or marked has lost all it held, and goes on under a new number.
  */
 import { SUSPECT_FROM } from '../../lib/broker.ts'
+import { failpoint } from '../../lib/failpoint.ts'
 import type { Band } from '../../lib/message.ts'
 import type { Db } from './database.ts'
 import { copied, firstKey, viewed } from './database.ts'
@@ -312,6 +313,7 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
           queue = book.queue(place.queue),
           record = kept.read(queue, place)
         if (!record) continue
+        failpoint?.('during-reap')
         setLapses(record, lapsesOf(record) + 1)
         kept.putBack(queue, place, record)
       }

@@ -6,7 +6,8 @@
  * So an idle worker costs two system calls a tick, and what a killed one held is put back within two.
  * A tick that came late by more than a third of a lease means that this process stood still, and maybe the whole machine: then the others
  * could not renew either, so nobody is reaped by its deadline for one whole lease. And somebody may have held the lock for all that time:
- * a living process is reaped only if it does not renew within a third of a lease after this engine has had the lock and seen that it lapsed.
+ * a living process is reaped only if it has not renewed within a third of a lease after this engine had the lock. It is doubted when a renewal
+ * is missing, in the last third of its lease, so that it is reaped when that is over and not later.
  */
 import { systemClock } from '../../lib/clock.ts'
 import type { Db } from './database.ts'
@@ -27,7 +28,7 @@ const TIME_STEP_MS = 20
 export interface Lookout {
   /** Every tick, without reading anything: whether there is reason to look. */
   needed(mono: number, isOwn: (row: number) => boolean): boolean
-  /** Leases to reap now, and those to be doubted. `isOwn`: rows of consumers that this engine keeps. */
+  /** Leases to reap now, and those to be doubted, as they were not renewed when they should have been. `isOwn`: rows of consumers that this engine keeps. */
   look(mono: number, isOwn: (row: number) => boolean): { readonly lapsed: readonly Lease[]; readonly doubtful: readonly Lease[] }
   /** To be called once the lock was had after `look` said so: from here on the owner could have had it too. */
   doubt(lease: Lease, mono: number): void
@@ -94,6 +95,10 @@ export function lookout(book: Ledger, self: Peer, written: () => number, joined:
     return thorough ? !isAlive(peer) : !exists(peer.pid)
   }
 
+  /** It should have been renewed, and this engine has not looked since whether the lock could be had. */
+  const isDoubtful = ({ row, deadline, leaseMs }: Lease, mono: number) =>
+    mono >= deadline - leaseMs / 3 && doubts.get(row)?.deadline !== deadline
+
   return {
     start(mono) {
       tickedAt = mono
@@ -106,7 +111,8 @@ export function lookout(book: Ledger, self: Peer, written: () => number, joined:
       if (mono - lookedAt >= LOOK_MS || joined() !== joinedAt || peers.some(isGone)) return true
       return known.some(
         ({ lease, peer }) =>
-          !isOwn(lease.row) && (lease.marked || lease.deadline <= mono || lateMs > lease.leaseMs / 3 || isGone(peer)),
+          !isOwn(lease.row) &&
+          (lease.marked || lease.deadline <= mono || isDoubtful(lease, mono) || lateMs > lease.leaseMs / 3 || isGone(peer)),
       )
     },
     mayLive: peer => peer !== undefined && peer.boot === self.boot && (peer.namespace !== self.namespace || isAlive(peer)),
@@ -123,12 +129,9 @@ export function lookout(book: Ledger, self: Peer, written: () => number, joined:
         if (isOwn(lease.row)) continue
         if (lateMs > lease.leaseMs / 3) resumedAt = mono
         if (lease.marked || isGone(peer)) lapsed.push(lease)
-        else if (lease.deadline > mono || mono - resumedAt < lease.leaseMs) continue
-        else {
-          const doubt = doubts.get(lease.row)
-          if (doubt?.deadline !== lease.deadline) doubtful.push(lease)
-          else if (mono - doubt.at >= lease.leaseMs / 3) lapsed.push(lease)
-        }
+        else if (mono - resumedAt < lease.leaseMs) continue
+        else if (isDoubtful(lease, mono)) doubtful.push(lease)
+        else if (lease.deadline <= mono && mono - doubts.get(lease.row)!.at >= lease.leaseMs / 3) lapsed.push(lease)
       }
       return { lapsed, doubtful }
     },

@@ -10,20 +10,34 @@ export interface Member extends AsyncDisposable {
   /** The answer to a question, which is a function of the program. Rejects when the process ends instead. */
   ask<T = unknown>(question: string, input?: unknown): Promise<T>
   kill(): Promise<void>
+  /** SIGTERM, and how it ended: its exit code, or the signal that ended it. */
+  stop(): Promise<number | NodeJS.Signals>
+  /** Resolves when it has ended, for whatever reason. */
+  readonly gone: Promise<unknown>
   /** How it ended, if nobody here ended it. */
   readonly ended: string | undefined
 }
 
-/** A process, once it answers. Its program calls `answers()`. */
-export async function member(program: string, data: unknown, execArgv: readonly string[] = []): Promise<Member> {
+/** A process, once it answers, or at once where it `mayDie` before that. Its program calls `answers()`. */
+export async function member(
+  program: string,
+  data: unknown,
+  {
+    execArgv = [],
+    env = {},
+    mayDie = false,
+  }: { readonly execArgv?: readonly string[]; readonly env?: NodeJS.ProcessEnv; readonly mayDie?: boolean } = {},
+): Promise<Member> {
   const child = fork(fileURLToPath(new URL(`./${program}.js`, import.meta.url)), [JSON.stringify(data)], {
     execArgv: ['--enable-source-maps', ...execArgv],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...env },
   })
   const asked = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()
   let questions = 0,
     isOurs = false,
     ended: string | undefined
+  const gone = once(child, 'exit')
   child.on('message', (message: { readonly id: number; readonly answer?: unknown; readonly error?: string }) => {
     const found = asked.get(message.id)
     asked.delete(message.id)
@@ -46,6 +60,11 @@ export async function member(program: string, data: unknown, execArgv: readonly 
         })
       }),
     kill: () => end(() => child.kill('SIGKILL')),
+    async stop() {
+      await end(() => child.kill('SIGTERM'))
+      return child.signalCode ?? child.exitCode!
+    },
+    gone,
     get ended() {
       return ended
     },
@@ -58,7 +77,7 @@ export async function member(program: string, data: unknown, execArgv: readonly 
     how()
     await exit
   }
-  await self.ask('ready')
+  if (!mayDie) await self.ask('ready')
   return self
 }
 const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null

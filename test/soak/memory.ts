@@ -32,7 +32,7 @@ export const memory = scenario({
     samples: count(120, 12, 'how often memory is looked at'),
   },
   async run({ seconds, warmup, messages, samples }, { folder, say }) {
-    await using load = await member('memory-load', { path: join(folder, 'queue') }, ['--expose-gc'])
+    await using load = await member('memory-load', { path: join(folder, 'queue') }, { execArgv: ['--expose-gc'] })
     const isTimed = seconds > 0
     const step = isTimed
       ? { messages: Number.MAX_SAFE_INTEGER / 2 ** 10, ms: (seconds * 1_000) / samples }

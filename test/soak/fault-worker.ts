@@ -1,0 +1,44 @@
+/** A worker of the runs with faults: notes each run before and after its effect. SIGTERM drains it. */
+import { current, greenroom } from '../../index.ts'
+import { openMarks } from './marks.ts'
+import { answers, given } from './crew.ts'
+import { pause } from './scenario.ts'
+
+/** What it is started with. */
+export interface FaultWorker {
+  readonly url: string
+  readonly folder: string
+  readonly concurrency: number
+  /** The file of its marks. @default 'marks' */
+  readonly marks?: string
+}
+
+const { url, folder, concurrency, marks } = given<FaultWorker>()
+const app = greenroom({ broker: url, log: { debug() {}, info() {}, warn() {}, error: console.error } }),
+  { mark } = openMarks(folder, marks)
+app.actor(
+  async (n: number) => {
+    const { attempt, deliveries } = current()
+    mark('start', n, attempt, deliveries)
+    if (n % 16 === 0) await pause(2) // most end at once, some while others begin: so that there is always one that runs
+    mark('end', n, attempt, deliveries)
+  },
+  { name: 'work', maxRetries: 0 },
+)
+const started = app.work({ concurrency })
+process.once(
+  'SIGTERM',
+  () =>
+    void started
+      .then(worker => worker.close())
+      .then(() => app.close())
+      .then(() => process.disconnect()),
+)
+answers({
+  ready: async () => void (await started),
+  /** How many it runs and holds. */
+  held: async () => {
+    const { running, held } = (await started).health()
+    return running + held
+  },
+})
