@@ -58,7 +58,8 @@ export function wholeOf(text: string, flag: string): number {
   throw usage(`${flag} cannot be ${shown(text)}`, 'Give a whole number from 1')
 }
 
-const UNITS: Readonly<Record<string, number>> = { kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 }
+export const MB = 1024 ** 2
+const UNITS: Readonly<Record<string, number>> = { kb: 1024, mb: MB, gb: 1024 * MB }
 
 /** Bytes of a size with its unit: `512mb`, `1.5gb`. @throws {CliError} */
 export function sizeOf(text: string, flag: string): number {

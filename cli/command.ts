@@ -3,6 +3,7 @@
  * never touch the process, the console or a signal, so that tests call `run`; cli/main.ts is the only file that does.
  */
 import type { Clock } from '../lib/clock.ts'
+import type { Level } from '../lib/json-line.ts'
 import type { Report } from './worker/children-health.ts'
 
 export interface Flag {
@@ -76,12 +77,23 @@ export interface Parent {
   onAsk(listener: () => void): () => void
 }
 
+/** What a line says, for programs: with `--log json`. */
+export interface Facts {
+  /** @default info of `print`, warn of `error` */
+  readonly level?: Level
+  /** The sentence, where the line is for the eyes. */
+  readonly msg?: string
+  /** The process that it is about, where it is not this one. */
+  readonly pid?: number | undefined
+  readonly [fact: string]: unknown
+}
+
 /** The world of a command. */
 export interface Io {
-  /** What was asked for, one line, on standard output. */
-  print(line: string): void
+  /** What was asked for, one line, on standard output. `more`: lines below it, of what programs find in `facts`. */
+  print(line: string, facts?: Facts, more?: readonly string[]): void
   /** What went wrong or should be known, one line, on standard error. */
-  error(line: string): void
+  error(line: string, facts?: Facts, more?: readonly string[]): void
   /** Whether what is printed is read by a person, now. */
   readonly isTerminal: boolean
   readonly env: NodeJS.ProcessEnv

@@ -10,6 +10,7 @@ import { systemClock } from '../lib/clock.ts'
 import type { Io, StopCause } from './command.ts'
 import { crashLine } from './crash.ts'
 import { forkChild, NUMBER, REPORTS } from './fork.ts'
+import { ioOf } from './json-io.ts'
 import { run } from './run.ts'
 
 /** What a module leaves open (a connection, a timer) holds the process up no longer than this. */
@@ -29,11 +30,11 @@ const number = process.send && Number(process.env[NUMBER])
 delete process.env[NUMBER]
 
 const io: Io = {
-  print: line => {
-    process.stdout.write(`${line}\n`)
+  print: (line, _, more = []) => {
+    process.stdout.write(`${[line, ...more].join('\n')}\n`)
   },
-  error: line => {
-    process.stderr.write(`${line}\n`)
+  error: (line, _, more = []) => {
+    process.stderr.write(`${[line, ...more].join('\n')}\n`)
   },
   isTerminal: process.stdout.isTTY === true,
   env: process.env,
@@ -111,7 +112,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 // A monitor, so that Node ends the process as it would without us. It is silent where the user's own code has a say.
 process.on('uncaughtExceptionMonitor', (error, origin) => {
   const line = process.listenerCount('uncaughtException') === 0 ? crashLine(error, origin) : undefined
-  if (line !== undefined) io.error(line)
+  if (line !== undefined) ioOf(process.argv.slice(2), io).error(line, { level: 'error' })
 })
 
 process.exitCode = await run(process.argv.slice(2), io)

@@ -7,16 +7,20 @@ import { COMMANDS } from './commands/index.ts'
 import { EXIT } from './exit.ts'
 import { exitOf, lineOf, stackOf, usage } from './failure.ts'
 import { commandHelp, groupHelp, overview } from './help.ts'
+import { ioOf } from './json-io.ts'
 
 /** Runs one command line. Never throws. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io)
   } catch (error) {
-    io.error(`greenroom: ${lineOf(error)}`)
-    if (wantsStacks(argv, io)) for (const line of stackOf(error)) io.error(`  ${line}`)
-    else if (exitOf(error) === EXIT.unexpected) io.error('  --verbose shows where it happened')
-    return exitOf(error)
+    const text = lineOf(error),
+      exit = exitOf(error),
+      stack = wantsStacks(argv, io) ? stackOf(error) : undefined
+    const more = stack?.map(line => `  ${line}`) ?? (exit === EXIT.unexpected ? ['  --verbose shows where it happened'] : [])
+    const facts = { level: 'error', msg: text, exit, ...(stack && { stack: stack.join('\n') }) } as const
+    ioOf(argv, io).error(`greenroom: ${text}`, facts, more)
+    return exit
   }
 }
 

@@ -58,7 +58,7 @@ function textOf(value: unknown, { type, value: kind }: Flag, name: string): stri
     if (typeof value === 'boolean') return value
     throw usage(`${name} cannot be ${shown(value)}`, 'It is true or false')
   }
-  if (typeof value === 'number') return kind === 'duration' ? `${value}ms` : `${value}`
+  if (typeof value === 'number') return kind === 'duration' && value < Infinity ? `${value}ms` : `${value}`
   if (typeof value === 'string') return value
   if (Array.isArray(value) && value.every(each => typeof each === 'string')) return value.join(',')
   if (isPlainRecord(value))

@@ -1,12 +1,9 @@
 /** Text for a terminal. What comes from a broker was written by anyone: nothing of it may move a cursor or forge a line. */
 import { shortDuration } from '../lib/duration.ts'
-import { oneLine } from '../lib/log.ts'
-
-/** `oneLine` cuts long lines; in pieces of this length nothing is lost. */
-const PIECE = /[^]{1,4096}/g
+import { printable } from '../lib/printable.ts'
 
 /** Any text as one harmless line, of any length. Inside JSON the escapes still mean what they stood for. */
-export const safe = (text: string): string => text.replace(PIECE, oneLine)
+export const safe = printable
 
 /** Plain data as JSON. What msgpack keeps and JSON does not is a text: `5n`, `NaN`, `base64:aGk=`, a date in ISO 8601, `undefined` in a list. */
 export const jsonText = (value: unknown, indent?: number): string => JSON.stringify(value, asText, indent)

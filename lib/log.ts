@@ -1,5 +1,7 @@
 /** The logger that users may hand in: pino's interface, facts first and sentence second, or the sentence alone. And the default, for a console. */
 import { GreenroomError, listed } from './errors.ts'
+import { isJsonLog, jsonLine } from './json-line.ts'
+import { oneLine } from './printable.ts'
 
 /** pino's interface, facts first and sentence second, or the sentence alone. `console` has it too. A logger that throws changes nothing. */
 export interface Logger {
@@ -24,26 +26,21 @@ export function checkLogger(log: unknown): Logger {
   })
 }
 
-/** Control characters, line separators and bidi controls: a name or an error message must not forge a second line. */
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
-/** Longer lines are cut: an error message is data of unknown size. */
-const LONGEST_LINE = 8_192
-
-/** One safe line of any text. */
-export function oneLine(text: string): string {
-  const cut = text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text
-  return cut.replace(UNSAFE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
-/** Warnings and errors as one line each on standard error; debug and info are dropped. What an app logs with until it is given a logger. */
+/**
+ * Warnings and errors as one line each on standard error; debug and info are dropped. What an app logs with until it is given a logger.
+ * With `GREENROOM_LOG=json` in the environment a line is a JSON object.
+ */
 export const consoleLogger: Logger = {
   debug() {},
   info() {},
-  warn: (facts, text) => console.warn(line('warning', facts, text)),
+  warn: (facts, text) => console.warn(line('warn', facts, text)),
   error: (facts, text) => console.error(line('error', facts, text)),
 }
 
-function line(level: string, facts: object | string, text = ''): string {
+const WORDS = { warn: 'warning', error: 'error' } as const
+function line(of: keyof typeof WORDS, facts: object | string, text = ''): string {
+  if (isJsonLog()) return typeof facts === 'string' ? jsonLine(of, facts) : jsonLine(of, text, facts)
+  const level = WORDS[of]
   if (typeof facts === 'string') return oneLine(`greenroom ${level}: ${facts}`)
   const shown = Object.entries(facts).map(([key, value]) => `${key}=${picture(value)}`)
   return oneLine(`greenroom ${level}: ${[text, ...shown].filter(Boolean).join(' ')}`)

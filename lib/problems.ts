@@ -5,8 +5,10 @@
 import { shortDuration } from './duration.ts'
 import type { Events, EventStream } from './events.ts'
 import { type Failure, failureOf } from './failure.ts'
-import { type Logger, oneLine } from './log.ts'
+import { isJsonLog } from './json-line.ts'
+import { consoleLogger, type Logger } from './log.ts'
 import type { Outcome } from './outcome.ts'
+import { oneLine } from './printable.ts'
 import { redactText } from './redact.ts'
 
 /** Whether somebody should hear of the end of a run. A release is no problem: it costs nothing, and the message runs again. */
@@ -21,8 +23,29 @@ export function settledLine({ message, outcome, attempt, ms, settled }: Events['
   return oneLine(redactText(what === '' ? head : `${head}  ${what}`))
 }
 
+/** What is tried again by itself is no error yet. */
+export const levelOf = ({ outcome, settled }: Events['settled']): 'warn' | 'error' =>
+  settled === 'lost' || outcome.kind === 'retry' ? 'warn' : 'error'
+
+/** The same, for programs. */
+export function settledFacts({ message, outcome, attempt, deliveries, ms, settled }: Events['settled']): object {
+  const { actor, id } = message
+  const error = 'error' in outcome && outcome.error !== undefined ? errorFacts(outcome.error) : undefined
+  const again = 'afterMs' in outcome ? { againMs: outcome.afterMs } : {}
+  const kind = settled === 'lost' ? 'lost' : outcome.kind
+  const reason = 'reason' in outcome ? { reason: outcome.reason } : {}
+  return { kind, actor, id, queue: message.queue, attempt, deliveries, ms, ...again, ...reason, ...(error && { error }) }
+}
+
+/** Without its stack. */
+export function errorFacts(error: unknown): object {
+  const { type, message, code } = failureOf(error)
+  return { type, message, ...(code !== undefined && { code }) }
+}
+
 export const rejectedLine = ({ id, queue, reason }: Events['rejected']): string =>
   oneLine(`dead ${id} of the queue ${queue}: ${reason}`)
+export const rejectedFacts = (rejected: Events['rejected']): object => ({ kind: 'dead', ...rejected })
 
 /** `Error: no such host`. */
 export const errorText = ({ type, message }: Failure): string => `${type}: ${message}`
@@ -52,16 +75,20 @@ function outcomeText(outcome: Outcome, attempt: number): string {
 
 /** The same events, with a line in the log for each problem. */
 export function reporting(events: EventStream, log: Logger): EventStream {
+  const say = (level: 'warn' | 'error', text: string, facts: () => object) =>
+    log === consoleLogger && isJsonLog() ? log[level](facts(), text) : log[level](text)
   return {
     watched: (kind, isProblem) => isProblem === true || events.watched(kind),
     emit(kind, event) {
       events.emit(kind, event)
-      if (kind === 'rejected') log.error(rejectedLine(event as Events['rejected']))
+      if (kind === 'rejected') {
+        const rejected = event as Events['rejected']
+        say('error', rejectedLine(rejected), () => rejectedFacts(rejected))
+      }
       if (kind !== 'settled') return
       const end = event as Events['settled']
       if (!isProblem(end.outcome, end.settled)) return
-      if (end.settled === 'lost' || end.outcome.kind === 'retry') log.warn(settledLine(end))
-      else log.error(settledLine(end))
+      say(levelOf(end), settledLine(end), () => settledFacts(end))
     },
   }
 }

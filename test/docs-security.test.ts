@@ -1,6 +1,6 @@
 /** What docs/security.md and docs/guarantees.md say of hostile input, where no other test says it. */
 import t from 'tap'
-import { oneLine } from '../lib/log.ts'
+import { oneLine } from '../lib/printable.ts'
 import { open } from './helpers/open.ts'
 
 const body = (options: object) =>

@@ -1,5 +1,6 @@
 import { command, type Io } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { speak } from '../json-io.ts'
 import { locateModules } from '../modules.ts'
 import { reportTo } from '../worker/children-health.ts'
 import { findSettings } from '../worker/found.ts'
@@ -35,17 +36,19 @@ export const worker = command({
     'greenroom worker jobs.js --health-port 8080',
   ],
   arity: [0, Infinity],
-  async run({ positionals, values: { verbose = false, 'print-config': printConfig = false, ...given } }, io) {
+  async run({ positionals, values: { verbose = false, 'print-config': printConfig = false, ...given } }, world) {
     // A child, which its parent has told it all.
-    if (io.parent) {
-      const settings = workerSettings(given)
+    if (world.parent) {
+      const settings = workerSettings(given),
+        io = speak(settings.log, world)
       return serve(positionals, settings, verbose, io, source => (settings.health ? reportTo(io, source) : UNEXPOSED))
     }
-    const { modules, settings, values, lines } = await findSettings(positionals, given, io)
+    const { modules, settings, values, lines } = await findSettings(positionals, given, world)
     if (printConfig) {
-      for (const line of lines()) io.print(line)
+      for (const line of lines()) world.print(line)
       return EXIT.ok
     }
+    const io = speak(settings.log, world)
     return withPidFile(settings.pidFile, io, io =>
       withHealthPort(settings.health, io, answer => {
         if (settings.processes === undefined && !settings.watch)
@@ -70,7 +73,7 @@ async function withHealthPort(
   if (!place) return run(() => {})
   let probes = NOT_YET
   const { url, close } = await serveHealth(place, () => probes)
-  io.print(`health at ${url}: ${PATHS.join(', ')}`)
+  io.print(`health at ${url}: ${PATHS.join(', ')}`, { url })
   try {
     return await run(answer => {
       probes = answer

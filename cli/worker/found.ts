@@ -22,7 +22,7 @@ export async function findSettings(
   io: Io,
 ): Promise<Found> {
   const { file, modules: ofFile = [], worker = {} } = await readConfigFile(io)
-  const found = settle(WORKER_FLAGS, given, io.env, file === undefined ? undefined : { name: file, options: worker })
+  const found = settle(WORKER_FLAGS, given, io.env, file === undefined ? undefined : { name: file, options: { ...worker } })
   const modules = named.length > 0 ? named : ofFile,
     values = valuesOf(found)
   if (modules.length === 0)

@@ -3,6 +3,7 @@
  * second, says so once, and again a minute later for as long as nobody has replaced it.
  */
 import type { Clock } from '../../lib/clock.ts'
+import { MB } from '../args.ts'
 import { plural } from '../text.ts'
 
 const LOOK_MS = 1_000
@@ -44,6 +45,5 @@ export function watchLimits(limits: Limits, watched: Watched, over: (why: string
   return () => timer.cancel()
 }
 
-const MB = 1024 ** 2
 /** `513mb`, rounded up, so that what is over a limit reads so. */
 export const sizeText = (bytes: number): string => `${Math.ceil(bytes / MB)}mb`

@@ -25,6 +25,7 @@ export async function watchLoading<T>(modules: readonly string[], io: Io, load: 
       safe(
         `greenroom: ${listed(modules)} sends to ${message.actor} while it is loaded, so each worker that starts sends again. Send from another module, which no worker loads`,
       ),
+      { actor: message.actor },
     )
   }
   subscribe('greenroom:sent', sent)

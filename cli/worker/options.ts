@@ -5,13 +5,14 @@ import { shortDuration, shown } from '../../lib/duration.ts'
 import { checkName } from '../../lib/names.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
-import { durationOf, portOf, sizeOf, wholeOf } from '../args.ts'
+import { durationOf, MB, portOf, sizeOf, wholeOf } from '../args.ts'
 import type { Flags, Values } from '../command.ts'
 import { usage } from '../failure.ts'
+import { type Log, LOGS } from '../json-io.ts'
 import { plural } from '../text.ts'
 import type { HealthPlace } from './health-server.ts'
 
-const { concurrency, grace, maxStuck } = DEFAULTS
+const { concurrency, lease, grace, abortGrace, maxStuck, maxDeliveries, maxBlock } = DEFAULTS
 const HEALTH_HOST = '127.0.0.1'
 export const WORKER_FLAGS = {
   concurrency: {
@@ -36,6 +37,32 @@ export const WORKER_FLAGS = {
     type: 'string',
     value: 'duration',
     help: `How long handlers may go on after SIGTERM (default ${shortDuration(grace.value)})`,
+  },
+  'abort-grace': {
+    type: 'string',
+    value: 'duration',
+    help: `How long a handler may go on after its signal was aborted, before it is left behind (default ${shortDuration(abortGrace.value)})`,
+  },
+  lease: {
+    type: 'string',
+    value: 'duration',
+    help: `How long the messages of a process that froze stay away (default ${shortDuration(lease.value)})`,
+  },
+  'max-deliveries': {
+    type: 'string',
+    value: 'n',
+    help: `A message whose workers died so often becomes a dead letter without running (default ${maxDeliveries.value})`,
+  },
+  'max-block': {
+    type: 'string',
+    value: 'duration',
+    help: `Kill a process whose event loop stands still for longer; Infinity: never (default: the longest time limit of what runs + grace, at most ${shortDuration(maxBlock.value)})`,
+  },
+  threads: { type: 'string', value: 'n', help: 'Threads for isolated actors (default: as many as the machine has cores)' },
+  'thread-memory': {
+    type: 'string',
+    value: 'size',
+    help: 'The most memory that the objects of one thread may take: 256mb (default: that of Node)',
   },
   'max-memory': {
     type: 'string',
@@ -70,6 +97,7 @@ export const WORKER_FLAGS = {
     value: 'address',
     help: `Where that port is open (default ${HEALTH_HOST}: to this machine alone)`,
   },
+  log: { type: 'string', value: 'form', help: 'json: every line is a JSON object, for machines; pretty: for people (default)' },
 } as const satisfies Flags
 
 export interface WorkerSettings {
@@ -79,6 +107,14 @@ export interface WorkerSettings {
   /** Limits by queue; undefined where only the total counts. */
   readonly queues: ReadonlyMap<string, number | undefined> | undefined
   readonly graceMs: number
+  readonly abortGraceMs: number
+  readonly leaseMs: number
+  readonly maxDeliveries: number
+  /** Undefined: what the library finds from what runs. */
+  readonly maxBlockMs: number | undefined
+  readonly threads: number | undefined
+  /** Bytes. */
+  readonly threadMemory: number | undefined
   /** Bytes. */
   readonly maxMemory: number | undefined
   readonly maxStuck: number
@@ -88,6 +124,7 @@ export interface WorkerSettings {
   readonly maxTimeMs: number | undefined
   readonly maxMessages: number | undefined
   readonly health: HealthPlace | undefined
+  readonly log: Log
 }
 
 /** @throws {CliError}, {GreenroomError} `NAME_INVALID` */
@@ -98,6 +135,13 @@ export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSetti
     concurrency: values.concurrency === undefined ? undefined : wholeOf(values.concurrency, '--concurrency'),
     queues: values.queues === undefined ? undefined : queuesOf(values.queues),
     graceMs: values.grace === undefined ? grace.value : durationOf(values.grace, '--grace'),
+    abortGraceMs: values['abort-grace'] === undefined ? abortGrace.value : durationOf(values['abort-grace'], '--abort-grace'),
+    leaseMs: values.lease === undefined ? lease.value : durationOf(values.lease, '--lease'),
+    maxDeliveries:
+      values['max-deliveries'] === undefined ? maxDeliveries.value : wholeOf(values['max-deliveries'], '--max-deliveries'),
+    maxBlockMs: values['max-block'] === undefined ? undefined : blockOf(values['max-block']),
+    threads: values.threads === undefined ? undefined : wholeOf(values.threads, '--threads'),
+    threadMemory: values['thread-memory'] === undefined ? undefined : sizeOf(values['thread-memory'], '--thread-memory'),
     maxMemory: values['max-memory'] === undefined ? undefined : sizeOf(values['max-memory'], '--max-memory'),
     maxStuck: values['max-stuck'] === undefined ? maxStuck.value : wholeOf(values['max-stuck'], '--max-stuck'),
     pidFile: values['pid-file'],
@@ -106,7 +150,16 @@ export function workerSettings(values: Values<typeof WORKER_FLAGS>): WorkerSetti
     maxTimeMs: values['max-time'] === undefined ? undefined : durationOf(values['max-time'], '--max-time'),
     maxMessages: values['max-messages'] === undefined ? undefined : wholeOf(values['max-messages'], '--max-messages'),
     health: healthOf(values['health-port'], values['health-host']),
+    log: logOf(values.log),
   }
+}
+
+const blockOf = (text: string): number => (text === 'Infinity' ? Infinity : durationOf(text, '--max-block'))
+
+function logOf(text = 'pretty'): Log {
+  const log = LOGS.find(log => log === text)
+  if (log) return log
+  throw usage(`--log cannot be ${shown(text)}`, 'It is json or pretty')
 }
 
 function healthOf(port: string | undefined, host: string | undefined): HealthPlace | undefined {
@@ -140,11 +193,24 @@ function queuesOf(text: string): Map<string, number | undefined> {
 
 /** What one app is asked to do: of the named queues those of its actors, and those that no app's actor is on. Undefined: nothing. */
 export function workOptions(
-  { queues, concurrency, graceMs, maxStuck, drain, maxMessages }: WorkerSettings,
+  settings: WorkerSettings,
   { queues: own }: Found,
   others: ReadonlySet<string>,
 ): WorkOptions | undefined {
-  const common = { concurrency, grace: graceMs, maxStuck, until: drain ? 'idle' : 'stopped', maxMessages } as const
+  const { queues, concurrency, maxStuck, maxDeliveries, maxMessages, threads, threadMemory } = settings
+  const common = {
+    concurrency,
+    grace: settings.graceMs,
+    abortGrace: settings.abortGraceMs,
+    lease: settings.leaseMs,
+    maxStuck,
+    maxDeliveries,
+    maxBlock: settings.maxBlockMs,
+    threads,
+    threadMemory: threadMemory && threadMemory / MB,
+    until: settings.drain ? 'idle' : 'stopped',
+    maxMessages,
+  } as const
   if (!queues) return common
   const chosen = [...queues].filter(([name]) => own.includes(name) || !others.has(name))
   if (chosen.length === 0) return undefined

@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { listed } from '../../lib/errors.ts'
 import type { Events } from '../../lib/events.ts'
-import { isProblem, rejectedLine, settledLine } from '../../lib/problems.ts'
+import { isProblem, levelOf, rejectedFacts, rejectedLine, settledFacts, settledLine } from '../../lib/problems.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
 import type { Io } from '../command.ts'
@@ -11,18 +11,20 @@ import { facts } from '../text.ts'
 import { queuesText } from './options.ts'
 
 /** @param broker its name: where it is, without credentials */
-export function firstLines(broker: string, options: WorkOptions, found: Found): string[] {
+export function sayFirst(io: Io, broker: string, options: WorkOptions, found: Found): void {
   const {
     app,
     actors,
     internals: { namespace },
   } = found
-  return facts([
+  const queues = queuesText(options, found)
+  const [first = '', ...more] = facts([
     ['  broker', `${broker} (namespace ${namespace})`],
-    ['  queues', queuesText(options, found)],
+    ['  queues', queues],
     ['  actors', listed(actors)],
     ['  middleware', app.chain.length > 0 ? app.chain.join(' > ') : 'none'],
   ])
+  io.print(first, { msg: `works on ${broker}`, broker, namespace, queues, actors, middleware: app.chain }, more)
 }
 
 /** Prints what becomes of messages until the returned function is called. An app that logs by itself reports its own problems. */
@@ -32,14 +34,22 @@ export function report(io: Io, { verbose, problems }: { readonly verbose: boolea
       { outcome } = end,
       isBad = isProblem(outcome, end.settled)
     if (isBad ? !problems && !verbose : !verbose) return
-    const line = inColumns(settledLine(end))
-    if (isBad) io.error(line)
-    else io.print(line)
-    if (verbose && 'error' in outcome && outcome.error !== undefined)
-      for (const frame of stackOf(outcome.error)) io.error(`        ${frame}`)
+    const msg = settledLine(end),
+      facts = { msg, ...settledFacts(end) }
+    const stack = verbose && 'error' in outcome && outcome.error !== undefined ? stackOf(outcome.error) : []
+    if (!isBad) return io.print(inColumns(msg), facts)
+    const level = levelOf(end)
+    io.error(
+      inColumns(msg),
+      { level, ...facts, ...(stack.length > 0 && { stack: stack.join('\n') }) },
+      stack.map(frame => `        ${frame}`),
+    )
   }
   const rejected = (event: unknown) => {
-    if (problems || verbose) io.error(inColumns(rejectedLine(event as Events['rejected'])))
+    if (!problems && !verbose) return
+    const end = event as Events['rejected'],
+      msg = rejectedLine(end)
+    io.error(inColumns(msg), { level: 'error', msg, ...rejectedFacts(end) })
   }
   subscribe('greenroom:settled', settled)
   subscribe('greenroom:rejected', rejected)

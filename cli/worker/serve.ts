@@ -1,6 +1,5 @@
 /** One worker process: imports the modules, starts a worker for each app, and stops them when it is told to. */
 import type { Broker } from '../../lib/broker.ts'
-import { DEFAULTS } from '../../lib/defaults.ts'
 import { shortDuration } from '../../lib/duration.ts'
 import { listed } from '../../lib/errors.ts'
 import type { Worker } from '../../lib/worker.ts'
@@ -14,7 +13,7 @@ import { overLimit, sizeText, watchLimits } from './limits.ts'
 import { watchLoading } from './loading.ts'
 import { countQueues, type Expose, factsOf, UNEXPOSED } from './health.ts'
 import { endText, type WorkerSettings, workOptions } from './options.ts'
-import { firstLines, report } from './report.ts'
+import { report, sayFirst } from './report.ts'
 import { stopping } from './stopping.ts'
 import { MARGIN_MS } from './supervise.ts'
 
@@ -40,12 +39,12 @@ export async function serve(
     const step = decide(cause)
     // An import that hangs would hold up an orphan for ever: nobody is left to kill it.
     if (cause === 'parent is gone')
-      io.clock.after(settings.graceMs + DEFAULTS.abortGrace.value + MARGIN_MS, () => io.quit(EXIT.unexpected), { ref: false })
+      io.clock.after(settings.graceMs + settings.abortGraceMs + MARGIN_MS, () => io.quit(EXIT.unexpected), { ref: false })
     if (step === 'quit') return io.quit(EXIT.unexpected)
     if (step === 'ignore') return
     isStopping = true
     if (step === 'force') isForced = true
-    for (const line of stopLines(cause, step)) io.error(line)
+    io.error(stopLine(cause, step), { level: step === 'force' ? 'warn' : 'info', cause, running: running() })
     for (const worker of workers) void worker.close(step === 'force' ? { grace: 0 } : {})
     exposed.changed()
   }
@@ -59,19 +58,20 @@ export async function serve(
     if (isStopping) return
     isStopping = true
     code = EXIT.again
-    io.error(`${why}: stopping with exit code ${EXIT.again}, to be started again`)
+    io.error(`${why}: stopping with exit code ${EXIT.again}, to be started again`, { exit: EXIT.again, running: running() })
     for (const worker of workers) void worker.close()
     exposed.changed()
   }
   const offReload = io.onReload(() => endForAnother('SIGHUP'))
-  function stopLines(cause: StopCause, step: 'drain' | 'force'): string[] {
-    const running = workers.reduce((sum, worker) => sum + worker.running, 0)
-    if (step === 'force') return [`stopping now: ${plural(running, 'handler')} told to end, unfinished messages run again`]
+  const running = () => workers.reduce((sum, worker) => sum + worker.running, 0)
+  function stopLine(cause: StopCause, step: 'drain' | 'force'): string {
+    const handlers = plural(running(), 'handler')
+    if (step === 'force') return `stopping now: ${handlers} told to end, unfinished messages run again`
     const why = cause === 'parent is gone' ? 'the parent process is gone: ' : cause === 'max time' ? '--max-time is over: ' : ''
-    if (workers.length === 0) return [`${why}stopping: nothing runs yet`]
-    if (running === 0) return [`${why}stopping: no handler is running`]
+    if (workers.length === 0) return `${why}stopping: nothing runs yet`
+    if (running() === 0) return `${why}stopping: no handler is running`
     const again = io.parent ? '' : '; again to stop now'
-    return [`${why}stopping: ${plural(running, 'handler')} running, up to ${shortDuration(settings.graceMs)}${again}`]
+    return `${why}stopping: ${handlers} running, up to ${shortDuration(settings.graceMs)}${again}`
   }
 
   const ends = endText(settings)
@@ -95,7 +95,7 @@ export async function serve(
   )
   const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
   try {
-    if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`)
+    if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`, { version: io.version })
     const everyQueue = new Set(found.flatMap(({ queues }) => queues))
     const able = found.filter(one => workOptions(settings, one, everyQueue))
     if (able.length > 1 && settings.maxMessages !== undefined)
@@ -108,7 +108,7 @@ export async function serve(
       workers.push(worker)
       const { broker } = await one.internals.open()
       served.set(broker, new Set([...(served.get(broker) ?? []), ...worker.queues]))
-      if (loud) for (const line of firstLines(broker.name, options, one)) io.print(line)
+      if (loud) sayFirst(io, broker.name, options, one)
       if (isStopping) void worker.close(isForced ? { grace: 0 } : {}) // told while it started
     }
     if (workers.length === 0 && !isStopping)
@@ -119,14 +119,16 @@ export async function serve(
       exposed.changed()
       io.parent?.ready()
       if (loud) await Promise.race([sayElsewhere(), stopped]) // a broker that does not answer does not hold up a stop
-      io.print(io.parent ? `process ${io.pid} is ready` : `ready; ${ends === undefined ? 'Ctrl-C stops' : `stops ${ends}`}`)
+      io.print(io.parent ? `process ${io.pid} is ready` : `ready; ${ends === undefined ? 'Ctrl-C stops' : `stops ${ends}`}`, {
+        state: 'ready',
+      })
     }
     await stopped
 
     async function sayElsewhere(): Promise<void> {
       for (const [broker, queues] of served) {
         const line = await elsewhereLine(broker.inspector, queues)
-        if (line !== undefined && !isStopping) io.print(`  ${line}`)
+        if (line !== undefined && !isStopping) io.print(`  ${line}`, { level: 'warn' })
       }
     }
   } finally {
@@ -140,6 +142,6 @@ export async function serve(
     maxTimer?.cancel()
     exposed.end()
   }
-  if (isStopping || ends !== undefined) io.print(isForced ? 'stopped at once' : 'stopped')
+  if (isStopping || ends !== undefined) io.print(isForced ? 'stopped at once' : 'stopped', { state: 'stopped' })
   return isForced ? EXIT.unexpected : code
 }

@@ -4,7 +4,6 @@
  * What an end means is policy.ts, who serves in a place place.ts.
  */
 import { relative } from 'node:path'
-import { DEFAULTS } from '../../lib/defaults.ts'
 import { shortDuration } from '../../lib/duration.ts'
 import type { Io, StopCause } from '../command.ts'
 import { EXIT } from '../exit.ts'
@@ -24,7 +23,7 @@ export const MARGIN_MS = 5_000
 /** @param modules their files: watched with `--watch`, and so is all that they load */
 export async function supervise(
   argv: readonly string[],
-  { processes = 1, graceMs, drain, watch, maxTimeMs, maxMessages }: WorkerSettings,
+  { processes = 1, graceMs, abortGraceMs, drain, watch, maxTimeMs, maxMessages }: WorkerSettings,
   io: Io,
   modules: readonly string[] = [],
   answer: (probes: Probes) => void = () => {},
@@ -55,6 +54,7 @@ export async function supervise(
       step === 'force'
         ? 'stopping now: unfinished messages run again'
         : `${cause === 'max time' ? '--max-time is over: ' : ''}stopping: ${plural(alive.size, 'process', 'processes')}, up to ${shortDuration(graceMs)}; again to stop now`,
+      { level: step === 'force' ? 'warn' : 'info', cause, processes: alive.size },
     )
     stopAll(step === 'force' ? 'force' : 'stop')
   }
@@ -82,15 +82,24 @@ export async function supervise(
     life.isDismissed = true
     child.order(word)
     life.killTimer?.cancel()
-    life.killTimer = io.clock.after((word === 'stop' ? graceMs : 0) + DEFAULTS.abortGrace.value + MARGIN_MS, () => {
-      io.error(`[${place}] process ${child.pid} does not end: killed; its messages run again`)
+    life.killTimer = io.clock.after((word === 'stop' ? graceMs : 0) + abortGraceMs + MARGIN_MS, () => {
+      io.error(`[${place}] process ${child.pid} does not end: killed; its messages run again`, {
+        level: 'error',
+        ...factsOf(life),
+      })
       child.kill()
     })
   }
 
   function start(place: number): Life {
     const child = io.fork(argv, place, {
-      line: (text, isError) => (isError ? io.error : io.print)(`[${place}] ${text}`),
+      line: (text, isError) =>
+        (isError ? io.error : io.print)(`[${place}] ${text}`, {
+          msg: text,
+          pid: child.pid,
+          child: place,
+          stream: isError ? 'stderr' : 'stdout',
+        }),
       spent: why => replace(life, why),
       ...(sources && { loaded: sources.add }),
       report: report => heard(life, report),
@@ -117,6 +126,8 @@ export async function supervise(
     return life
   }
 
+  /** The process itself is this one: it says so. */
+  const factsOf = ({ place, child, end }: Life) => ({ child: place, childPid: child.pid, ...(end !== undefined && { end }) })
   /** Told of each end that nobody asked for. */
   const endLine = ({ place, child: { pid }, end }: Life) =>
     `[${place}] process ${pid} ${typeof end === 'number' ? `ended with exit code ${end}` : `was ended by ${end}`}`
@@ -130,14 +141,14 @@ export async function supervise(
       case 'over':
         return undefined
       case 'again':
-        io.error(`${endLine(life)}; started again in ${shortDuration(step.next.waitMs)}`)
+        io.error(`${endLine(life)}; started again in ${shortDuration(step.next.waitMs)}`, factsOf(life))
         return step.next.waitMs
       case 'change':
-        io.error(`${endLine(life)}; started again at the next change`)
+        io.error(`${endLine(life)}; started again at the next change`, factsOf(life))
         return Infinity
       case 'fail':
-        if (step.next.code === EXIT.children) io.error(endLine(life))
-        io.error(`greenroom: ${step.next.why}`)
+        if (step.next.code === EXIT.children) io.error(endLine(life), factsOf(life))
+        io.error(`greenroom: ${step.next.why}`, { level: 'error', exit: step.next.code })
         code = step.next.code
         stopAll('stop')
         return undefined
@@ -155,9 +166,10 @@ export async function supervise(
           start,
           dismiss,
           kept: (life, serving) => {
-            if (!stop.signal.aborted) io.error(`${endLine(life)} before it was ready; process ${serving.child.pid} goes on`)
+            if (!stop.signal.aborted)
+              io.error(`${endLine(life)} before it was ready; process ${serving.child.pid} goes on`, factsOf(life))
           },
-          succeeded: life => io.error(`${endLine(life)}; its successor was starting`),
+          succeeded: life => io.error(`${endLine(life)}; its successor was starting`, factsOf(life)),
           ended,
         }),
       ) - 1
@@ -167,17 +179,23 @@ export async function supervise(
   function replace(life: Life, why: string): void {
     const place = places.find(({ number }) => number === life.place)
     if (stop.signal.aborted || life.isDismissed || !place || place.isRenewing) return
-    io.error(`[${life.place}] process ${life.child.pid} ${why}: it is replaced`)
+    io.error(`[${life.place}] process ${life.child.pid} ${why}: it is replaced`, factsOf(life))
     void place.renew()
   }
 
   function reload(why: string): void {
     if (stop.signal.aborted) return
-    io.error(`${why}: ${processes === 1 ? 'the process is replaced' : `${processes} processes are replaced one by one`}`)
+    io.error(`${why}: ${processes === 1 ? 'the process is replaced' : `${processes} processes are replaced one by one`}`, {
+      level: 'info',
+      processes,
+    })
     renewAll()
   }
 
-  io.print(`greenroom ${io.version} worker, ${plural(processes, 'process', 'processes')}, parent ${io.pid}`)
+  io.print(`greenroom ${io.version} worker, ${plural(processes, 'process', 'processes')}, parent ${io.pid}`, {
+    version: io.version,
+    processes,
+  })
   await keep(1).up // the first alone: what is wrong with all of them is said once
   for (let number = 2; number <= processes && !stop.signal.aborted; number++) keep(number)
   await Promise.all(places.map(({ over }) => over))
@@ -186,6 +204,6 @@ export async function supervise(
   offReload()
   sources?.close()
   maxTimer?.cancel()
-  if (code === EXIT.ok) io.print('stopped')
+  if (code === EXIT.ok) io.print('stopped', { state: 'stopped' })
   return code
 }

@@ -6,7 +6,8 @@ import { writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { machineMs, systemClock } from '../clock.ts'
 import { shortDuration } from '../duration.ts'
-import { oneLine } from '../log.ts'
+import { isJsonLog, jsonLine } from '../json-line.ts'
+import { oneLine } from '../printable.ts'
 import { Board } from './board.ts'
 import type { Blocked, KeeperData, Said, Told } from './protocol.ts'
 import { createRenewals } from './renewals.ts'
@@ -24,9 +25,10 @@ function say(said: Said): void {
 }
 
 /** Straight to standard error: the console of a thread goes through the event loop. */
-function print(text: string): void {
+function print(level: 'warn' | 'error', text: string, facts: object = {}): void {
+  const line = isJsonLog() ? jsonLine(level, text, facts) : oneLine(`greenroom ${level === 'warn' ? 'warning' : level}: ${text}`)
   try {
-    writeSync(2, `${oneLine(text)}\n`)
+    writeSync(2, `${line}\n`)
   } catch {} // a pipe that nobody reads; the process matters more than the line
 }
 
@@ -46,8 +48,8 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
     isEnding = false
 
   // What a keeper's module leaves alone must not end the watch.
-  process.on('uncaughtException', error => print(`greenroom error: in the keeper thread: ${String(error)}`))
-  process.on('unhandledRejection', error => print(`greenroom error: in the keeper thread: ${String(error)}`))
+  process.on('uncaughtException', error => print('error', `in the keeper thread: ${String(error)}`))
+  process.on('unhandledRejection', error => print('error', `in the keeper thread: ${String(error)}`))
   for (const [id, one] of kept) renewals.keep(id, one)
   port!.on('message', (told: Told) => {
     switch (told.kind) {
@@ -114,7 +116,7 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
       now = machineMs()
     if (now < (quietUntil.get(key) ?? 0)) return
     quietUntil.set(key, now + QUIET_MS)
-    print(`greenroom warning: the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}`)
+    print('warn', `the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}`, { ...found(), blockedMs })
   }
 
   async function end(blockedMs: number): Promise<void> {
@@ -123,7 +125,9 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
     await see()
     if (board.beatAt !== beatAt) return void (isEnding = false) // it moves, at the last moment
     print(
-      `greenroom error: the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}; process ${process.pid} kills itself (maxBlock), and its messages run again`,
+      'error',
+      `the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}; process ${process.pid} kills itself (maxBlock), and its messages run again`,
+      { ...found(), blockedMs },
     )
     process.kill(process.pid, 'SIGKILL')
   }

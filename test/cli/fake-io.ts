@@ -17,8 +17,8 @@ export function fakeIo({ env = {}, cwd = '/nowhere', ...rest }: Partial<Io> = {}
   const printed: string[] = []
   const errors: string[] = []
   return {
-    print: line => printed.push(line),
-    error: line => errors.push(line),
+    print: (line, _, more = []) => printed.push(line, ...more),
+    error: (line, _, more = []) => errors.push(line, ...more),
     printed,
     errors,
     isTerminal: false,
