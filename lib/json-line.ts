@@ -15,6 +15,8 @@ export const isJsonLog = (env: Readonly<Record<string, string | undefined>> = pr
 
 /** In a longer line the facts are left out: `cut` says so. */
 const LONGEST = 40_000
+/** A longer text is cut: a stack is not. */
+const LONGEST_FACT = 16_384
 
 /** @param facts any object; what it has of the four names is not heard */
 export function jsonLine(level: Level, msg: string, facts: object = {}, pid: number = process.pid): string {
@@ -36,5 +38,5 @@ function asFact(this: Readonly<Record<string, unknown>>, key: string, value: unk
   const given = this[key] // before toJSON(), which errors of HTTP clients have, with the headers of the request
   if (given instanceof Error) return failureOf(given)
   if (typeof value === 'bigint') return `${value}n`
-  return typeof value === 'string' ? redactText(value) : value
+  return typeof value === 'string' ? redactText(value.length > LONGEST_FACT ? `${value.slice(0, LONGEST_FACT)}…` : value) : value
 }

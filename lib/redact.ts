@@ -11,8 +11,8 @@ export function redactUrl(url: string): string {
   )
 }
 
-/** A text with the credentials of every URL in it left out. */
-export const redactText = (text: string): string => text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s'"<>]+/gi, redactUrl)
+/** A text with the credentials of every URL in it left out. Looked for from the beginning of a word alone: a long one would take for ever. */
+export const redactText = (text: string): string => text.replace(/(?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/[^\s'"<>]+/gi, redactUrl)
 
 /** Without the slashes only one that we know: in `u:p@host` the user is no scheme. */
 const SCHEME = /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:rediss?|amqps?):\/?)/i

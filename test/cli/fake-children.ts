@@ -1,5 +1,5 @@
 /** A parent of `--processes` whose children live and die when the test says so, on a clock that it moves. */
-import type { Child, Told } from '../../cli/command.ts'
+import type { Child, Io, Told } from '../../cli/command.ts'
 import type { Probes } from '../../cli/worker/health-server.ts'
 import { workerSettings } from '../../cli/worker/options.ts'
 import { supervise } from '../../cli/worker/supervise.ts'
@@ -13,7 +13,7 @@ export interface FakeChild extends Child {
   die(end: number | NodeJS.Signals): void
 }
 
-export function world(values: Parameters<typeof workerSettings>[0]) {
+export function world(values: Parameters<typeof workerSettings>[0], dress: (io: Io) => Io = io => io) {
   const children: FakeChild[] = []
   const quits: number[] = []
   const io = fakeIo({
@@ -46,7 +46,7 @@ export function world(values: Parameters<typeof workerSettings>[0]) {
     },
   })
   let probes!: Probes
-  const code = supervise(['worker', 'a.js'], workerSettings(values), io, [], answers => {
+  const code = supervise(['worker', 'a.js'], workerSettings(values), dress(io), [], answers => {
     probes = answers
   })
   return { io, children, quits, code, probes }
