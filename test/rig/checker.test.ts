@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { createChecker, INVARIANTS, type Invariant, type Rules, shownViolations, type Verdict } from './checker.ts'
-import { openLedger, readLedger } from './ledger.ts'
+import { countEffects, openLedger, readLedger } from './ledger.ts'
 
 const every = Object.keys(INVARIANTS) as Invariant[]
 const strict: Rules = { invariants: every, unflushed: 2, rerunsPerFault: 2, recoveryMs: 100 }
@@ -87,6 +87,12 @@ t.test('I2: one fault has only so many reruns', async t => {
   t.strictSame(named(SOUND, { ...strict, rerunsPerFault: 1 }), [['I2', 'one fault had 2 reruns, and not at most 1']])
 })
 
+t.test('I2: the reruns of each fault are counted for that fault', async t => {
+  const lines = ['F kill 1 5 5', 'F kill 2 5 5', 'A 0-2', 'S 0 0 1 1 1', 'S 1 0 1 1 2', 'S 2 0 1 2 3']
+  const again = [0, 1, 2].flatMap(id => [`S ${id} 0 2 3 6`, `E ${id} 3 7`])
+  t.match(judge([...lines, ...again]), { violations: [], reruns: 3, mostReruns: 2, faults: 2, idleFaults: 0 })
+})
+
 t.test('I3: nothing runs that nobody sent', async t => {
   t.strictSame(named(also('S 5 0 1 2 80', 'E 5 2 81')), [['I3', 'was never sent', 5]])
   t.strictSame(named(also('S 5 0 1 2 80')), [['I3', 'was never sent', 5]], 'a start is enough')
@@ -127,6 +133,20 @@ t.test('I9: attempts and deliveries count by one', async t => {
   t.strictSame(named(SOUND, { ...strict, attempts: id => (id === 3 ? 2 : undefined) }), [
     ['I9', 'had another number of attempts than 2', 3],
   ])
+  const back = [...also('S 3 1 1 2 80', 'S 3 0 1 2 81')]
+  t.strictSame(named(back), [['I9', 'attempts that do not count by one', 3]], 'none comes back')
+})
+
+t.test('I9: a delivery that never started needs a fault before it, each one of its own', async t => {
+  const first = (deliveries: number, at = 80) => named(also('A 5', `S 5 0 ${deliveries} 2 ${at}`, 'E 5 2 90'))
+  const what = 'a first run whose deliveries are not 1'
+  t.strictSame(first(2), [])
+  t.strictSame(first(2, 49), [['I9', what, 5]], 'the fault came later')
+  t.strictSame(first(3), [['I9', what, 5]], 'there was one fault')
+  t.strictSame(first(0), [['I9', what, 5]])
+  t.strictSame(named(instead('S 1 0 2 2 60', 'S 1 0 3 2 60')), [])
+  const more = named(instead('S 1 0 2 2 60', 'S 1 0 4 2 60'))
+  t.strictSame(more, [['I9', 'a rerun whose deliveries grew by more than one', 1]])
 })
 
 t.test('I10: a dead letter has its reason and its bytes', async t => {
@@ -139,6 +159,11 @@ t.test('I11: messages start in order', async t => {
   t.strictSame(named(also('S 4 0 1 2 80', 'A 5-6', 'S 6 0 1 2 81', 'E 6 2 82', 'S 5 0 1 2 83', 'E 5 2 84')), [
     ['I11', 'started after one that was sent later', 5],
   ])
+  t.strictSame(
+    named(also('S 4 0 1 1 45', 'E 4 1 46', 'S 2 0 3 2 71')).filter(([invariant]) => invariant === 'I11'),
+    [],
+    'a rerun',
+  )
 })
 
 t.test('I12: neighbours keep their throughput', async t => {
@@ -180,6 +205,21 @@ t.test('what a ledger writes is what the checker reads, and a line that a kill t
   t.strictSame(shownViolations({ ...verdict, violations: [{ invariant: 'I1', what: 'is lost', count: 2, ids: [4] }] }), [
     'I1 (nothing that was acknowledged is lost): 2 is lost: 4, ...',
   ])
+})
+
+t.test('effects are counted while they are written', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'greenroom-ledger-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  using effects = countEffects(folder)
+  t.equal(effects.now(), 0)
+  using ledger = openLedger(folder)
+  ledger.effect(0)
+  t.equal(effects.now(), 1)
+  writeFileSync(join(folder, 'runs'), 'E 1 1', { flag: 'a' })
+  t.equal(effects.now(), 1, 'not before its line has ended')
+  writeFileSync(join(folder, 'runs'), ` 5\n${'S 2 0 1 1 6\nE 2 1 7\n'.repeat(30_000)}`, { flag: 'a' })
+  t.equal(effects.now(), 30_002)
+  t.equal(effects.now(), 30_002)
 })
 
 t.test('a million messages take some 30 bytes each', async t => {

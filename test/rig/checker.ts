@@ -98,7 +98,9 @@ export function createChecker(rules: Rules): Checker {
     effects = column(Uint32Array)
   const workers: Worker[] = [],
     current = new Map<number, number>(),
-    faults = new Map<number, Fault[]>()
+    faults = new Map<number, Fault[]>(),
+    /** When each fault that explains began, in order. */
+    begun: number[] = []
   const found = new Map<string, { invariant: Invariant; what: string; count: number; ids: number[] }>()
   const total = { ids: 0, runs: 0, reruns: 0 }
   let latest = -1
@@ -130,8 +132,8 @@ export function createChecker(rules: Rules): Checker {
     const before = starts.get(id),
       worker = workerOf(pid)
     if (before === 0) {
-      if (attempt !== 0 || delivery !== 1)
-        violated('I9', 'a first run with an attempt that is not 0, or deliveries that are not 1', id)
+      if (attempt !== 0) violated('I9', 'a first run with an attempt that is not 0', id)
+      if (!mayMiss(delivery - 1, t)) violated('I9', 'a first run whose deliveries are not 1', id)
       if (id < latest) violated('I11', 'started after one that was sent later', id)
       latest = Math.max(latest, id)
     } else if (attempt === attempts.get(id)) rerun(id, delivery, t)
@@ -145,11 +147,15 @@ export function createChecker(rules: Rules): Checker {
     effects.set(id, 0)
   }
 
+  /** A worker may die with a message before it starts it: that delivery has no line, and each needs a fault of its own. */
+  const mayMiss = (missing: number, t: number) => missing === 0 || (begun[missing - 1] ?? Infinity) <= t
+
   /** The same attempt again. */
   function rerun(id: number, delivery: number, t: number): void {
     total.reruns++
-    // A worker may die with it before it starts: then deliveries count one that has no line.
-    if (delivery <= deliveries.get(id)) violated('I9', 'a rerun whose deliveries did not grow', id)
+    const missing = delivery - deliveries.get(id) - 1
+    if (missing < 0) violated('I9', 'a rerun whose deliveries did not grow', id)
+    else if (!mayMiss(missing, t)) violated('I9', 'a rerun whose deliveries grew by more than one', id)
     const last = workers[startedBy.get(id)]!,
       since = startedAt.get(id)
     const fault = faults.get(last.pid)?.find(({ explains, t0, t1 }) => explains && t1 >= since && t0 <= t)
@@ -189,6 +195,7 @@ export function createChecker(rules: Rules): Checker {
       case 'F': {
         const of = faults.get(Number(b)) ?? []
         faults.set(Number(b), of)
+        if (explains.has(a)) begun.splice(begun.findLastIndex(t0 => t0 <= Number(c)) + 1, 0, Number(c))
         return void of.push({ explains: explains.has(a), t0: Number(c), t1: Number(d), reruns: 0, recoveredMs: 0 })
       }
       case 'D':

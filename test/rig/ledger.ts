@@ -8,7 +8,7 @@
  *   D id bytes reason   a dead letter      X id  expired   L id place  found    O what                 an orphan: key, body, lease
  *   P who ended allowed,allowed            U what  an unhandled rejection       R what before after slack     T what before during
  */
-import { createReadStream, closeSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { createReadStream, closeSync, existsSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** In the order in which they are read: a run is judged by faults and sends that are known. */
@@ -77,6 +77,33 @@ export function openLedger(folder: string): Ledger {
 /** Every line of a ledger, in the order in which the checker wants them. What a killed writer left of its last line is a line too. */
 export async function readLedger(folder: string, take: (line: string) => void): Promise<void> {
   for (const file of FILES) if (existsSync(join(folder, file))) await readLines(join(folder, file), take)
+}
+
+const NEXT_EFFECT = Buffer.from('\nE '),
+  EFFECT = NEXT_EFFECT[1],
+  NEWLINE = NEXT_EFFECT[0]!
+
+/** How many effects there have been so far. Each call reads what was written since the last one, so it may be made often. */
+export function countEffects(folder: string): Disposable & { now(): number } {
+  mkdirSync(folder, { recursive: true })
+  const fd = openSync(join(folder, 'runs' satisfies File), 'a+'),
+    chunk = Buffer.alloc(1 << 18)
+  let at = 0,
+    effects = 0
+  return {
+    now() {
+      for (;;) {
+        const read = readSync(fd, chunk, 0, chunk.length, at),
+          end = chunk.subarray(0, read).lastIndexOf(NEWLINE)
+        if (end < 0) return effects
+        const lines = chunk.subarray(0, end)
+        if (lines[0] === EFFECT) effects++
+        for (let next = lines.indexOf(NEXT_EFFECT); next >= 0; next = lines.indexOf(NEXT_EFFECT, next + 1)) effects++
+        at += end + 1
+      }
+    },
+    [Symbol.dispose]: () => closeSync(fd),
+  }
 }
 
 export async function readLines(path: string, take: (line: string) => void): Promise<void> {

@@ -1,5 +1,5 @@
 /** Processes of a long run: started on a program beside this file, asked over their channel, killed. One that ends by itself is remembered. */
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,8 @@ export interface Member extends AsyncDisposable {
   readonly pid: number
   /** The answer to a question, which is a function of the program. Rejects when the process ends instead. */
   ask<T = unknown>(question: string, input?: unknown): Promise<T>
-  kill(): Promise<void>
+  /** SIGKILL, and how it ended: with something else if it was quicker. */
+  kill(): Promise<number | NodeJS.Signals>
   /** SIGTERM, and how it ended: its exit code, or the signal that ended it. */
   stop(): Promise<number | NodeJS.Signals>
   /** Resolves when it has ended, for whatever reason. */
@@ -26,18 +27,29 @@ export async function member(
     execArgv = [],
     env = {},
     mayDie = false,
-  }: { readonly execArgv?: readonly string[]; readonly env?: NodeJS.ProcessEnv; readonly mayDie?: boolean } = {},
+    onStderr = () => {},
+  }: {
+    readonly execArgv?: readonly string[]
+    readonly env?: NodeJS.ProcessEnv
+    readonly mayDie?: boolean
+    /** It is printed too. */
+    readonly onStderr?: (text: string) => void
+  } = {},
 ): Promise<Member> {
   const child = fork(fileURLToPath(new URL(`./${program}.js`, import.meta.url)), [JSON.stringify(data)], {
     execArgv: ['--enable-source-maps', ...execArgv],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     env: { ...process.env, ...env },
   })
   const asked = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()
   let questions = 0,
     isOurs = false,
     ended: string | undefined
-  const gone = once(child, 'exit')
+  const gone = once(child, 'close') // later than `exit`: all that it printed is here
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    process.stderr.write(text)
+    onStderr(text)
+  })
   child.on('message', (message: { readonly id: number; readonly answer?: unknown; readonly error?: string }) => {
     const found = asked.get(message.id)
     asked.delete(message.id)
@@ -60,27 +72,22 @@ export async function member(
         })
       }),
     kill: () => end(() => child.kill('SIGKILL')),
-    async stop() {
-      await end(() => child.kill('SIGTERM'))
-      return child.signalCode ?? child.exitCode!
-    },
+    stop: () => end(() => child.kill('SIGTERM')),
     gone,
     get ended() {
       return ended
     },
-    [Symbol.asyncDispose]: () => end(() => child.kill('SIGKILL')),
+    [Symbol.asyncDispose]: async () => void (await self.kill()),
   }
-  async function end(how: () => void): Promise<void> {
+  async function end(how: () => void): Promise<number | NodeJS.Signals> {
     isOurs = true
-    if (!isAlive(child)) return
-    const exit = once(child, 'exit')
-    how()
-    await exit
+    if (child.exitCode === null && child.signalCode === null) how()
+    await gone
+    return child.signalCode ?? child.exitCode!
   }
   if (!mayDie) await self.ask('ready')
   return self
 }
-const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null
 
 /** In a member: answers questions, for as long as its parent is there. `ready` is asked first. */
 export function answers(questions: Readonly<Record<string, (input: never) => unknown>>): void {

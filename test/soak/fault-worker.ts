@@ -1,27 +1,27 @@
 /** A worker of the runs with faults: notes each run before and after its effect. SIGTERM drains it. */
 import { current, greenroom } from '../../index.ts'
-import { openMarks } from './marks.ts'
+import { openLedger } from '../rig/ledger.ts'
 import { answers, given } from './crew.ts'
 import { pause } from './scenario.ts'
 
 /** What it is started with. */
 export interface FaultWorker {
   readonly url: string
+  /** Of the ledger. */
   readonly folder: string
   readonly concurrency: number
-  /** The file of its marks. @default 'marks' */
-  readonly marks?: string
 }
 
-const { url, folder, concurrency, marks } = given<FaultWorker>()
+const { url, folder, concurrency } = given<FaultWorker>()
 const app = greenroom({ broker: url, log: { debug() {}, info() {}, warn() {}, error: console.error } }),
-  { mark } = openMarks(folder, marks)
+  ledger = openLedger(folder)
+ledger.opened()
 app.actor(
   async (n: number) => {
     const { attempt, deliveries } = current()
-    mark('start', n, attempt, deliveries)
+    ledger.start(n, attempt, deliveries)
     if (n % 16 === 0) await pause(2) // most end at once, some while others begin: so that there is always one that runs
-    mark('end', n, attempt, deliveries)
+    ledger.effect(n)
   },
   { name: 'work', maxRetries: 0 },
 )

@@ -1,9 +1,12 @@
 /** A worker of the run `recovery`: holds what it takes until its lease is lost, and says so. */
 import { current, type GreenroomError, greenroom } from '../../index.ts'
+import { openLedger } from '../rig/ledger.ts'
 import { answers, given } from './crew.ts'
 
-const { url, lease, held } = given<{ url: string; lease: number; held: number }>()
+const { url, folder, lease, held } = given<{ url: string; folder: string; lease: number; held: number }>()
 const app = greenroom({ broker: url, log: { debug() {}, info() {}, warn() {}, error: console.error } })
+const ledger = openLedger(folder)
+ledger.opened()
 let running = 0,
   lost = 0
 const told: (() => void)[] = []
@@ -12,8 +15,9 @@ const once = async (isSo: () => boolean) => {
   while (!isSo()) await new Promise<void>(resolve => told.push(resolve))
 }
 app.actor(
-  async () => {
-    const { signal } = current()
+  async (n: number) => {
+    const { attempt, deliveries, signal } = current()
+    ledger.start(n, attempt, deliveries)
     running++
     tell()
     await new Promise(resolve => signal.addEventListener('abort', resolve))

@@ -4,9 +4,10 @@
  */
 import { join } from 'node:path'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
-import { greenroom } from '../../index.ts'
-import { systemClock } from '../../lib/clock.ts'
+import { current, greenroom } from '../../index.ts'
+import { type Ledger, machineMs, openLedger } from '../rig/ledger.ts'
 import { member } from './crew.ts'
+import { judged } from './judged.ts'
 import { type Row, atMost, count, exactly, note, scenario, shown } from './scenario.ts'
 
 const HELD = 3
@@ -23,64 +24,75 @@ export const recovery = scenario({
     const path = join(folder, 'queue'),
       broker = embeddedBroker({ path }),
       app = greenroom({ broker }),
-      ran: number[] = []
-    let again = () => {}
+      rows: Row[] = []
+    let ledger: Ledger,
+      back = 0,
+      again = () => {}
     // The victim has an actor of this name that never ends; here it ends at once.
     const hold = app.actor(
       (n: number) => {
-        ran.push(n)
-        if (ran.length === HELD) again()
+        const { attempt, deliveries } = current()
+        ledger.start(n, attempt, deliveries)
+        ledger.effect(n)
+        if (++back === HELD) again()
       },
       { name: 'hold', maxRetries: 0 },
     )
     const worker = { lease: LEASE_MS, concurrency: HELD }
-    const late = { SIGKILL: [] as number[], SIGSTOP: [] as number[] }
-    let fenced = 0,
-      twice = 0
+    let fenced = 0
     try {
-      for (let round = 0; round < kills + stops; round++) {
-        const signal = round < kills ? 'SIGKILL' : 'SIGSTOP'
-        await using victim = await member('hold-worker', { url: `file:${path}`, lease: LEASE_MS, held: HELD })
-        ran.length = 0
-        await hold.sendMany(Array.from({ length: HELD }, (_, i): [number] => [round * HELD + i]))
-        await victim.ask('holds')
-        await using survivor = await app.work(worker)
-        const back = new Promise<void>(resolve => (again = resolve)),
-          from = systemClock.monotonic()
-        process.kill(victim.pid, signal)
-        await back
-        late[signal].push(systemClock.monotonic() - from)
-        if (signal === 'SIGSTOP') {
-          process.kill(victim.pid, 'SIGCONT')
-          if ((await victim.ask<number>('fenced')) === HELD) fenced++
-        }
-        await survivor.close()
-        if (ran.length !== HELD) twice++
-      }
-      const { leased, ready, dead } = await broker.inspector!.counts('default')
-      return [
-        ...rows('killed', late.SIGKILL, AT_ONCE_MS, isShort),
-        ...rows('stopped', late.SIGSTOP, LEASE_MS + MORE_MS, isShort),
-        exactly('stopped ones whose runs were aborted: lease lost', stops, fenced),
-        exactly('messages that ran more than once again', 0, twice),
-        exactly('messages left over', 0, leased + ready + dead),
-      ]
+      rows.push(...(await suffer('killed', kills, AT_ONCE_MS)))
+      rows.push(...(await suffer('stopped', stops, LEASE_MS + MORE_MS)))
+      return [...rows, exactly('stopped ones whose runs were aborted: lease lost', stops, fenced)]
     } finally {
       await app.close()
       await broker[Symbol.asyncDispose]()
     }
+
+    async function suffer(name: 'killed' | 'stopped', times: number, goalMs: number): Promise<readonly Row[]> {
+      using opened = openLedger(join(folder, name))
+      ledger = opened
+      for (let round = 0; round < times; round++) await once(name, round * HELD)
+      const { verdict, rows } = await judged(ledger, broker, {
+        invariants: ['I1', 'I2', 'I3', 'I4', 'I6', 'I7', 'I9', 'I10'],
+        rerunsPerFault: HELD,
+        attempts: () => 1,
+      })
+      const half = verdict.recovery?.medianMs ?? NaN,
+        what = `${name}: half run again within`
+      // In the short form time is printed alone.
+      return [
+        isShort ? note(what, `${shown(half)} ms`) : atMost(what, goalMs, half, ' ms'),
+        note(`${name}: all within`, `${shown(verdict.recovery?.mostMs ?? NaN)} ms`),
+        exactly(`${name}: workers whose messages ran again`, times, verdict.faults - verdict.idleFaults),
+        exactly(`${name}: messages that ran again`, times * HELD, verdict.reruns),
+        exactly(`${name}: dead letters`, 0, verdict.dead),
+        ...rows.map(row => ({ ...row, what: `${name}: ${row.what}` })),
+      ]
+    }
+    async function once(name: 'killed' | 'stopped', first: number): Promise<void> {
+      const data = { url: `file:${path}`, folder: ledger.folder, lease: LEASE_MS, held: HELD }
+      await using victim = await member('hold-worker', data, { onStderr: text => ledger.unhandled(text) })
+      back = 0
+      await hold.sendMany(Array.from({ length: HELD }, (_, i): [number] => [first + i]))
+      ledger.acked(first, first + HELD)
+      await victim.ask('holds')
+      await using survivor = await app.work(worker)
+      const allBack = new Promise<void>(resolve => (again = resolve)),
+        from = machineMs()
+      if (name === 'killed') {
+        const ended = victim.kill()
+        await allBack
+        ledger.exit(`worker-${victim.pid}`, await ended, ['SIGKILL'])
+      } else {
+        process.kill(victim.pid, 'SIGSTOP')
+        await allBack
+        process.kill(victim.pid, 'SIGCONT')
+        if ((await victim.ask<number>('fenced')) === HELD) fenced++
+        ledger.exit(`worker-${victim.pid}`, await victim.kill(), ['SIGKILL'])
+      }
+      ledger.fault(name === 'killed' ? 'kill' : 'stop', victim.pid, from, machineMs())
+      await survivor.close()
+    }
   },
 })
-
-/** Half of them in time; the rest is for people. In the short form time is printed alone. */
-function rows(name: string, ms: readonly number[], goalMs: number, isShort: boolean): readonly Row[] {
-  const sorted = [...ms].sort((a, b) => a - b),
-    half = sorted[sorted.length >> 1] ?? NaN
-  const what = `${name}: half run again within`
-  return [
-    isShort ? note(what, `${shown(half)} ms`) : atMost(what, goalMs, half, ' ms'),
-    isShort
-      ? exactly(`${name}: that run again`, ms.length, sorted.filter(Number.isFinite).length)
-      : note(`${name}: all within`, `${shown(sorted.at(-1) ?? NaN)} ms`),
-  ]
-}

@@ -3,14 +3,13 @@
  * and with a single worker of concurrency 1 messages run in the order in which they were sent.
  */
 import { join } from 'node:path'
-import { statSync } from 'node:fs'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
 import { greenroom } from '../../index.ts'
+import { countEffects, openLedger } from '../rig/ledger.ts'
 import { type Member, member, until } from './crew.ts'
-import { judge } from './judge.ts'
-import { deadOf, drained } from './kills.ts'
-import { MARK_BYTES, readMarks } from './marks.ts'
-import { type Row, atLeast, count, exactly, note, pause, scenario, shown } from './scenario.ts'
+import type { FaultWorker } from './fault-worker.ts'
+import { drained, judged } from './judged.ts'
+import { type Row, count, exactly, note, pause, scenario, shown } from './scenario.ts'
 
 /** Of those restarts, so many are of a single worker, whose order is looked at. */
 const IN_ORDER = 0.3
@@ -43,51 +42,50 @@ async function roll(parts: {
     broker = embeddedBroker({ path }),
     app = greenroom({ broker }),
     work = app.declare<(n: number) => void>('work')
-  const data = { url: `file:${path}`, folder: parts.folder, marks: `marks-${name}`, concurrency }
-  const hire = () => member('fault-worker', data)
-  const crew: Member[] = [],
-    codes: unknown[] = []
+  using ledger = openLedger(join(parts.folder, `ledger-${name}`))
+  using effects = countEffects(ledger.folder)
+  const data: FaultWorker = { url: `file:${path}`, folder: ledger.folder, concurrency },
+    crew: Member[] = []
+  const hire = () => member('fault-worker', data, { onStderr: text => ledger.unhandled(text) })
+  const dismiss = async (each: Member) => ledger.exit(`worker-${each.pid}`, await each.stop(), [0])
   let sent = 0,
     restarted = 0
-  const ran = () => (statSync(join(parts.folder, data.marks), { throwIfNoEntry: false })?.size ?? 0) / (2 * MARK_BYTES)
   const send = async () => {
     while (restarted < restarts)
-      if (sent - ran() > AHEAD) await pause(1)
-      else sent += (await work.sendMany(Array.from({ length: BATCH }, (_, i): [number] => [sent + i]))).length
+      if (sent - effects.now() > AHEAD) await pause(1)
+      else {
+        await work.sendMany(Array.from({ length: BATCH }, (_, i): [number] => [sent + i]))
+        ledger.acked(sent, (sent += BATCH))
+      }
   }
   try {
     const sending = send()
     for (let i = 0; i < processes; i++) crew.push(await hire())
     while (restarted < restarts) {
-      const before = ran()
-      await until('messages run', async () => ran() > before + processes || ran(), { everyMs: 1 })
+      const before = effects.now()
+      await until('messages run', async () => effects.now() > before + processes || effects.now(), { everyMs: 1 })
       const old = crew.shift()!
       // The new one first, as a deploy does; with one that keeps the order, after it.
       if (processes > 1) crew.push(await hire())
-      codes.push(await old.stop())
+      await dismiss(old)
       if (processes === 1) crew.push(await hire())
-      if (++restarted % 100 === 0) say(`${name}: ${restarted} restarted, ${shown(ran())} run`)
+      if (++restarted % 100 === 0) say(`${name}: ${restarted} restarted, ${shown(effects.now())} run`)
     }
     await sending
     await drained(broker)
-    for (const each of crew.splice(0)) codes.push(await each.stop())
-    const dead = await deadOf(broker)
-    const found = judge({
-      size: sent,
-      acked: () => true,
-      dead: new Set(dead),
-      faulty: new Set(),
-      marks: readMarks(parts.folder, data.marks),
+    for (const each of crew.splice(0)) await dismiss(each)
+    // Nobody is at fault here, so nothing may run again, nor be taken and not begun.
+    const { verdict, rows } = await judged(ledger, broker, {
+      invariants: ['I1', 'I2', 'I3', 'I4', 'I6', 'I7', 'I9', 'I10', ...(concurrency === 1 ? (['I11'] as const) : [])],
+      attempts: () => 1,
     })
     return [
       note(`${name}: messages`, `${shown(sent)}, ${shown(processes)} at concurrency ${concurrency}`),
       exactly(`${name}: restarts under load`, restarts, restarted),
-      atLeast(`${name}: messages that ran`, sent, found.ran),
-      exactly(`${name}: lost`, 0, found.lost.length),
-      exactly(`${name}: ran twice`, 0, found.again),
-      exactly(`${name}: dead letters`, 0, dead.length),
-      exactly(`${name}: workers that did not end with 0`, 0, codes.filter(code => code !== 0).length),
-      ...(concurrency === 1 ? [exactly(`${name}: begun after a later one`, 0, found.disorder.length)] : []),
+      exactly(`${name}: messages that ran`, sent, verdict.ended),
+      exactly(`${name}: ran twice`, 0, verdict.reruns),
+      exactly(`${name}: dead letters`, 0, verdict.dead),
+      ...rows.map(row => ({ ...row, what: `${name}: ${row.what}` })),
     ]
   } finally {
     await Promise.all(crew.map(each => each.kill()))
