@@ -102,7 +102,7 @@ export const kills = scenario({
         exactly('dead letters', 0, verdict.dead),
         atMost('ran again for one kill', CONCURRENCY + UNSETTLED, verdict.mostReruns),
         note('ran again, in all', shown(verdict.reruns)),
-        note('half of the killed: all run again within', `${shown(verdict.recovery?.medianMs ?? NaN)} ms`),
+        note('half of the faults: all that they interrupted ran again within', `${shown(verdict.recovery?.medianMs ?? NaN)} ms`),
         note('killed while they held nothing', shown(idle)),
       ]
     } finally {
