@@ -52,12 +52,13 @@ export const kills = scenario({
     let sent = 0,
       given = 0,
       killed = 0,
-      idle = 0
+      idle = 0,
+      isOver = false
     const data: FaultWorker = { url, folder: ledger.folder, concurrency: CONCURRENCY }
     const hire = async () => void crew.push(await member('fault-worker', data, { onStderr }))
     /** Sends for as long as kills go on, and at least so many: no kill may find idle workers. */
     const topUp = async () => {
-      while (killed < kills || sent < messages) {
+      while (!isOver && (killed < kills || sent < messages)) {
         if (sent - effects.now() >= 2 * TOPPED_UP) await pause(1)
         else {
           await work.sendMany(Array.from({ length: BATCH }, (_, i): [number] => [sent + i]))
@@ -67,6 +68,7 @@ export const kills = scenario({
     }
     try {
       const sending = topUp()
+      sending.catch(() => {}) // it is awaited below, unless a worker fails before
       for (let i = 0; i < PROCESSES; i++) await hire()
       while (killed < kills) {
         const next = ((killed + random()) / kills) * messages
@@ -106,6 +108,7 @@ export const kills = scenario({
         note('killed while they held nothing', shown(idle)),
       ]
     } finally {
+      isOver = true
       await Promise.all(crew.map(each => each.kill()))
       await app.close()
       await broker[Symbol.asyncDispose]()

@@ -49,9 +49,10 @@ async function roll(parts: {
   const hire = () => member('fault-worker', data, { onStderr: text => ledger.unhandled(text) })
   const dismiss = async (each: Member) => ledger.exit(`worker-${each.pid}`, await each.stop(), [0])
   let sent = 0,
-    restarted = 0
+    restarted = 0,
+    isOver = false
   const send = async () => {
-    while (restarted < restarts)
+    while (!isOver && restarted < restarts)
       if (sent - effects.now() > AHEAD) await pause(1)
       else {
         await work.sendMany(Array.from({ length: BATCH }, (_, i): [number] => [sent + i]))
@@ -60,6 +61,7 @@ async function roll(parts: {
   }
   try {
     const sending = send()
+    sending.catch(() => {}) // it is awaited below, unless a worker fails before
     for (let i = 0; i < processes; i++) crew.push(await hire())
     while (restarted < restarts) {
       const before = effects.now()
@@ -88,6 +90,7 @@ async function roll(parts: {
       ...rows.map(row => ({ ...row, what: `${name}: ${row.what}` })),
     ]
   } finally {
+    isOver = true
     await Promise.all(crew.map(each => each.kill()))
     await app.close()
     await broker[Symbol.asyncDispose]()
