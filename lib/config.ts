@@ -8,6 +8,7 @@ import type { BrokerConfig } from './locate.ts'
 import { checkLogger, consoleLogger, guarded, type Logger } from './log.ts'
 import { checkName } from './names.ts'
 import { knownOptions } from './options.ts'
+import { LARGEST_BODY } from './refusal.ts'
 import type { Store } from './store.ts'
 
 /** `M`, where each entry is a middleware; for what is not, what to do about it, which the compiler shows. */
@@ -35,7 +36,7 @@ export interface Config<M> {
   readonly sendTimeout?: Duration | undefined
   /** How many sends may wait for a broker that does not answer. @default 10_000 */
   readonly maxPending?: number | undefined
-  /** The largest encoded message, in bytes. @default 1_048_576 */
+  /** The largest encoded message, in bytes: at most 15 MiB, which is what brokers store. @default 1_048_576 */
   readonly maxBytes?: number | undefined
   /** How messages are written. Every app reads both. `msgpack` also keeps dates, bytes and bigints. @default 'json' */
   readonly encoding?: Encoding | undefined
@@ -60,14 +61,16 @@ export function appSettings(config: Config<unknown>): AppSettings {
     log: config.log === undefined ? consoleLogger : guarded(checkLogger(config.log)),
     sendTimeoutMs: durationMs(config.sendTimeout ?? DEFAULTS.sendTimeout.value, 'sendTimeout'),
     maxPending: whole(config.maxPending ?? DEFAULTS.maxPending.value, 'maxPending'),
-    maxBytes: whole(config.maxBytes ?? DEFAULTS.maxBytes.value, 'maxBytes'),
+    maxBytes: whole(config.maxBytes ?? DEFAULTS.maxBytes.value, 'maxBytes', LARGEST_BODY),
     encoding: checkEncoding(config.encoding ?? 'json'),
   }
 }
 
-function whole(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number
-  throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, { help: 'It is a whole number from 1' })
+function whole(value: unknown, name: string, most = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return value as number
+  throw new GreenroomError('OPTION_INVALID', `${name} cannot be ${shown(value)}`, {
+    help: `It is a whole number from 1${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`,
+  })
 }
 
 function checkEncoding(encoding: unknown): Encoding {

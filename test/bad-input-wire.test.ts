@@ -2,12 +2,11 @@
 import * as fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { systemClock } from '../lib/clock.ts'
-import { createEncoder } from '../lib/encoding.ts'
 import { decodeFailure } from '../lib/failure.ts'
-import type { Message } from '../lib/message.ts'
-import { BAD, patched, wire, without } from './helpers/bad-bodies.ts'
-import { hex, packedArgument, packedBody, packedText } from './helpers/msgpack-bodies.ts'
+import { BAD, patched, without } from './helpers/bad-bodies.ts'
+import { fuzzedJson, fuzzedMsgpack } from './helpers/fuzzed-bodies.ts'
 import { open } from './helpers/open.ts'
+import { prototypesHash } from './helpers/prototypes.ts'
 import { pushRaw, wireBody } from './helpers/raw.ts'
 
 /** An app with an actor called `good` that keeps what it was given. */
@@ -91,67 +90,15 @@ t.test('a retry keeps the bytes that others wrote, whatever they are', async t =
   t.match(await memory.inspector.find(id), { place: 'dead', envelope: { attempt: 2, body } })
 })
 
-t.test('10,000 fuzzed bodies among good ones: each is run or dead, and nothing else happens', async t => {
-  const { flip, cut } = damaged(createEncoder().encode(real))
-  const fields = fc
-    .record(
-      Object.fromEntries(Object.keys(wire).map(key => [key, fc.oneof(fc.constant(wire[key]), fc.jsonValue({ maxDepth: 2 }))])),
-      { requiredKeys: [] },
-    )
-    .map(value => Buffer.from(JSON.stringify(value)))
-  const json = fc.json({ maxDepth: 5 }).map(text => Buffer.from(text))
-  const noise = fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes))
-  await survives(t, fc.oneof(flip, cut, fields, json, noise))
-})
+t.test('10,000 fuzzed bodies among good ones: each is run or dead, and nothing else happens', t => survives(t, fuzzedJson()))
 
-t.test('10,000 fuzzed bodies of msgpack among good ones: the same', async t => {
-  const { flip, cut } = damaged(createEncoder({ encoding: 'msgpack' }).encode({ ...real, args: [new Date(0), ...real.args] }))
-  const piece = fc.oneof(
-    fc.constantFrom(...PIECES.split(' ')).map(hex),
-    fc.uint8Array({ maxLength: 3 }).map(bytes => Buffer.from(bytes)),
-    fc.string({ maxLength: 40 }).map(packedText),
-  )
-  const pieces = fc.array(piece, { maxLength: 12 }).map(all => Buffer.concat(all))
-  const argument = pieces.map(packedArgument)
-  const options = pieces.map(bytes => packedBody({ options: Buffer.concat([hex('81'), bytes]) }))
-  const noise = pieces.map(bytes => Buffer.concat([hex('97'), bytes]))
-  await survives(t, fc.oneof(flip, cut, argument, options, noise))
-})
-
-/** First bytes of every format, extensions, and lengths that lie. */
-const PIECES =
-  '00 7f e0 ff 80 81 8f 90 91 9f a0 a1 bf c0 c1 c2 c3 c401 c5ffff c6ffffffff c70472 c70cff c80001 c9ffffffff ca cb7ff8000000000000 ' +
-  'cc cd ce cf d0 d3ffffffffffffffff d40000 d47240 d46500 d47800 d47300 d572 d669 d670 d6ff00000000 d7ff d8 d9ff daffff dbffffffff ' +
-  'dcffff ddffffffff deffff dfffffffff 91a161 81a16101 a95f5f70726f746f5f5f'
-
-const real: Message = {
-  id: 'x',
-  queue: 'default',
-  actor: 'good',
-  args: ['fuzz', { a: [1, null] }],
-  options: { maxRetries: 1 },
-  timestamp: 1,
-}
-
-/** A body with some bytes changed, or with a part left out or doubled. */
-function damaged(body: Uint8Array) {
-  const whole = Buffer.from(body)
-  const flip = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }).map(changes => {
-    const body = Buffer.from(whole)
-    for (const [at, byte] of changes) body[at] = byte
-    return body
-  })
-  const cut = fc
-    .tuple(fc.nat(whole.length), fc.nat(whole.length))
-    .map(([from, to]) => Buffer.concat([whole.subarray(0, from), whole.subarray(to)]))
-  return { flip, cut }
-}
+t.test('10,000 fuzzed bodies of msgpack among good ones: the same', t => survives(t, fuzzedMsgpack()))
 
 /** Pushes 10,000 such bodies among 100 good ones. */
 async function survives(t: Test, body: fc.Arbitrary<Buffer>) {
   const seed = Number(process.env['SEED'] ?? systemClock.now())
   t.comment(`SEED=${seed}`)
-  const before = Object.getOwnPropertyNames(Object.prototype).join()
+  const before = prototypesHash()
   const { app, memory, good, ran, until, all } = openGood(t)
   const bodies = fc.sample(body, { numRuns: 10_000, seed })
   const pushed = bodies.map((body, i) => ({ id: `fuzz-${i}`, queue: 'default', attempt: 0, priority: 1 as const, body }))
@@ -177,7 +124,7 @@ async function survives(t: Test, body: fc.Arbitrary<Buffer>) {
   )
   t.equal(dead + delayed + ran.length, 10_100, 'it ran, is dead, or waits for an actor that nobody has')
   t.ok(dead > 5_000 && ran.length > 120, `${dead} dead, ${ran.length} run, ${delayed} unknown`)
-  t.equal(Object.getOwnPropertyNames(Object.prototype).join(), before)
+  t.equal(prototypesHash(), before)
   const { entries } = await memory.inspector.list('default', 'dead', { limit: 100 })
   t.equal(entries.length, 100)
   for (const { reason, envelope } of entries) {

@@ -5,6 +5,7 @@ import type { Broker } from '../lib/broker.ts'
 import { folder } from './brokers/embedded-target.ts'
 import { BAD, patched } from './helpers/bad-bodies.ts'
 import { open } from './helpers/open.ts'
+import { prototypesHash } from './helpers/prototypes.ts'
 import { pushRaw, wireBody } from './helpers/raw.ts'
 
 /** An app on a folder, with an actor called `good` that keeps what it was given; and who else writes to the folder. */
@@ -24,7 +25,7 @@ function openFolder(t: Test) {
 const inspectorOf = ({ inspector }: Broker) => inspector!
 
 t.test('bodies that cannot be read, under a running worker', async t => {
-  const before = Object.getOwnPropertyNames(Object.prototype).join()
+  const before = prototypesHash()
   const { app, intruder, good, ran, until, all } = openFolder(t)
   await app.work({ concurrency: 4 })
   for (const [i, [, body]] of BAD.entries()) {
@@ -48,7 +49,7 @@ t.test('bodies that cannot be read, under a running worker', async t => {
       .sort(),
     BAD.map((_, i) => `bad-${i}`).sort(),
   )
-  t.equal(Object.getOwnPropertyNames(Object.prototype).join(), before)
+  t.equal(prototypesHash(), before, 'what every object inherits')
 })
 
 t.test('a dead letter of those is read, revived and dead again with the same bytes', async t => {
@@ -64,7 +65,49 @@ t.test('a dead letter of those is read, revived and dead again with the same byt
   t.equal((await list('default', 'dead')).entries.length, 1)
 })
 
+t.test('the hash of what objects inherit notices whatever could be done to it', async t => {
+  const before = prototypesHash()
+  const tampers: readonly (readonly [what: string, tamper: () => () => void])[] = [
+    [
+      'a new key',
+      () => (Object.assign(Object.prototype, { isAdmin: true }), () => delete (Object.prototype as { isAdmin?: true }).isAdmin),
+    ],
+    [
+      'another value',
+      () => {
+        const { push } = Array.prototype
+        Array.prototype.push = function (...items) {
+          return push.apply(this, items)
+        }
+        return () => void (Array.prototype.push = push)
+      },
+    ],
+    [
+      'a descriptor',
+      () => {
+        Object.defineProperty(Function.prototype, 'call', { enumerable: true })
+        return () => Object.defineProperty(Function.prototype, 'call', { enumerable: false })
+      },
+    ],
+    [
+      'a key of a method',
+      () => {
+        Object.defineProperty(Object.prototype.toString, 'polluted', { value: 1, configurable: true })
+        return () => delete (Object.prototype.toString as { polluted?: 1 }).polluted
+      },
+    ],
+  ]
+  for (const [what, tamper] of tampers) {
+    const undo = tamper(),
+      after = prototypesHash()
+    undo()
+    t.not(after, before, what)
+  }
+  t.equal(prototypesHash(), before)
+})
+
 t.test('keys that reach prototypes elsewhere arrive as own keys', async t => {
+  const before = prototypesHash()
   const { app, intruder, ran, until } = openFolder(t)
   const inert = '{"__proto__":{"isAdmin":true},"constructor":{"prototype":{"isAdmin":true}},"toString":1}'
   await pushRaw(intruder, patched({ args: '@' }, `[${inert}]`))
@@ -73,6 +116,7 @@ t.test('keys that reach prototypes elsewhere arrive as own keys', async t => {
   t.match(await until('settled', 2), [{ outcome: { kind: 'done' } }, { outcome: { kind: 'done' } }])
   for (const args of ran) t.strictSame(Object.keys(args.at(-1) as object), ['__proto__', 'constructor', 'toString'])
   t.equal(({} as { isAdmin?: unknown }).isAdmin, undefined)
+  t.equal(prototypesHash(), before, 'what every object inherits')
 })
 
 t.test('envelopes that name no message are refused before they are stored, and a good one of the batch is', async t => {

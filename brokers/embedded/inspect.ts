@@ -4,6 +4,7 @@ import type { Place } from './keys.ts'
 import { AREA, after, messageKey, newKey, placeAt } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import { leaseRows } from './leases.ts'
+import { MOST_BYTES } from './limits.ts'
 import type { LiveIds } from './live-ids.ts'
 import type { Messages } from './messages.ts'
 import type { Answer, Input } from './protocol.ts'
@@ -129,13 +130,15 @@ export function inspecting(book: Ledger, ids: LiveIds, kept: Messages, namespace
           ? leased(queue).filter(at => !behind || at.area > behind.area || (at.area === behind.area && at.a > behind.a))
           : waiting(place)
       const entries: Entry[] = []
-      let last: Place | undefined
+      let last: Place | undefined,
+        bytes = 0
       for (const at of found) {
         // One more than was asked for tells whether there is another page.
-        if (entries.length === most) return { entries, cursor: written(last!) }
+        if (entries.length === most || bytes >= MOST_BYTES) return { entries, cursor: written(last!) }
         const shown = entry(queue, name, at)
         if (shown?.place !== place) continue
         entries.push(shown)
+        bytes += shown.envelope.body.length
         last = at
       }
       return { entries }

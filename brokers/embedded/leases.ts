@@ -170,21 +170,24 @@ export function leases(book: Ledger, ids: LiveIds, kept: Messages, engine: () =>
     const start = Buffer.from(messageKey(key, queue.no, area, 0).bytes.subarray(0, 6)),
       places: Place[] = []
     for (const at of db.getKeys({ start, end: after(start), limit: most })) places.push(placeAt(at, 5))
+    let taken = 0
     for (const from of places) {
+      if (out.full) break
       const record = kept.read(queue, from)!,
         to = { area: AREA.held, a: queue.next++, b: 0 }
       db.remove(messageKey(key, queue.no, from.area, from.a))
       db.put(messageKey(key, queue.no, to.area, to.a), record)
       ids.point(queue, slotOf(record), record, HEAD_BYTES, idEnd(record), key)
       hold(consumer, queue, index, to, record, out)
+      taken++
     }
-    return places.length
+    return taken
   }
 
   function takeLog(consumer: Consumer, queue: Queue, index: number, area: Band, most: number, out: DeliveryWriter): number {
     const band = queue.bands[area]
     let taken = 0
-    while (taken < most && band.logged > 0) {
+    while (taken < most && band.logged > 0 && !out.full) {
       const record = db.getBinaryFast(messageKey(key, queue.no, area, band.head))
       if (!record) {
         // A hole where one was removed: go on behind it.

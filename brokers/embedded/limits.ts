@@ -4,5 +4,5 @@
 export const MOST = 512
 /** Due messages that one transaction makes ready in a queue, on its way. */
 export const PROMOTED = 256
-/** Bytes: about 4 ms of writing. */
+/** Bytes: about 4 ms of writing. One message may be larger. */
 export const MOST_BYTES = 4 * 1_048_576

@@ -6,6 +6,7 @@
  *   a delivered one  token (f64) | queue (u16: index into the consumer's) | deliveries (u16) | length (u32) | record
  */
 import type { Delivery, Envelope } from '../../lib/broker.ts'
+import { MOST_BYTES } from './limits.ts'
 import type { PushedBatch } from './protocol.ts'
 import { HEAD_BYTES, attemptOf, bandOf, bodyOf, idEnd, idOf, recordBytes, writeRecord } from './record.ts'
 
@@ -59,6 +60,8 @@ export function* unpackPush({ bytes, count }: PushedBatch, now: number): Generat
 /** Collects deliveries in a buffer that grows, and their ids in another that stays here. */
 export interface DeliveryWriter {
   readonly count: number
+  /** With so many bytes in it nothing more should be added: what is left waits for the next take. */
+  readonly full: boolean
   add(
     n: number,
     queue: number,
@@ -81,6 +84,9 @@ export function deliveryWriter(): DeliveryWriter {
   return {
     get count() {
       return count
+    },
+    get full() {
+      return at >= MOST_BYTES
     },
     add(n, queue, deliveries, record) {
       const { length } = record,
