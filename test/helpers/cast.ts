@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type EmbeddedOptions, embeddedBroker } from '../../brokers/embedded/index.ts'
+import { greenroom } from '../../index.ts'
 import { folder } from '../brokers/embedded-target.ts'
 import { program, type Program } from '../cli/program.ts'
 import { root } from '../root.ts'
@@ -38,8 +39,12 @@ export const said = ({ output }: Program, kind: string): readonly Record<string,
 
 export function cast(t: Test, rest: Omit<EmbeddedOptions, 'path'> = {}) {
   const path = folder(t),
-    broker = embeddedBroker({ path, ...rest })
-  t.teardown(() => broker[Symbol.asyncDispose]())
+    broker = embeddedBroker({ path, ...rest }),
+    app = greenroom({ broker })
+  t.teardown(async () => {
+    await app.close()
+    await broker[Symbol.asyncDispose]()
+  })
   const play = (part: string, data: Played, env: NodeJS.ProcessEnv = {}) => {
     const played = program([PROGRAM, part, path, JSON.stringify(data)], { env: { BUILD, ...env } })
     t.teardown(() => void played.child.kill('SIGKILL'))
@@ -55,6 +60,17 @@ export function cast(t: Test, rest: Omit<EmbeddedOptions, 'path'> = {}) {
       const worker = play('work', { options }, env)
       await worker.until(/^ready/m)
       return worker
+    },
+    /** Messages from this process. */
+    async push(messages: NonNullable<Played['messages']>): Promise<void> {
+      await app.send(
+        messages.map(({ actor, id, queue }) =>
+          app
+            .declare<() => void>(actor, queue ? { queue } : {})
+            .with({ id })
+            .message(),
+        ),
+      )
     },
     /** Sends in a process of its own, to its end. @returns what was stored, by id */
     async sends(messages: NonNullable<Played['messages']>): Promise<readonly (readonly [id: unknown, stored: unknown])[]> {
