@@ -1,6 +1,6 @@
 /** What can go wrong with a folder, in one place: sentences for people, codes for programs. Made in the thread, thrown on the event loop. */
-import { statfsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { GreenroomError } from '../../lib/errors.ts'
 import type { Failure } from './protocol.ts'
 
@@ -100,10 +100,21 @@ export const folderFull = (path: string, bytes: number, maxBytes: number) =>
 /** Below this a commit may fail at any moment: LMDB copies every page that it changes. */
 export const LOW_SPACE = 1_048_576
 
+/** By how much the folder may grow: what its disk has left, or what the largest file of this process may still take. */
 export function freeBytes(path: string): number {
   try {
     const { bavail, bsize } = statfsSync(path)
-    return bavail * bsize
+    return Math.min(bavail * bsize, growth(path))
+  } catch {
+    return Infinity
+  }
+}
+
+/** `ulimit -f` cuts a write short as a full disk does, and the disk knows nothing of it. */
+function growth(path: string): number {
+  try {
+    const limit = /^Max file size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return limit === undefined ? Infinity : Number(limit) - statSync(join(path, 'data.mdb')).size
   } catch {
     return Infinity
   }

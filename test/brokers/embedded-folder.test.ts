@@ -1,13 +1,15 @@
 /** Folders that cannot be used, or not any more: each a clear error or a recovery. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import t from 'tap'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
+import { BUILD, PROGRAM } from '../helpers/cast.ts'
 import { keepLines } from '../helpers/recorder.ts'
-import { consume, envelope, folder, ids, never, play, receive } from './embedded-target.ts'
+import { consume, envelope, folder, never, play, receive } from './embedded-target.ts'
 
 const isRoot = process.getuid?.() === 0
 /** A user that owns nothing. */
@@ -171,63 +173,39 @@ t.test('a folder that is deleted while it is in use ends its engine, and a later
   t.equal((await broker.inspector!.counts('q')).ready, 1)
 })
 
+/** Where there is no room for more: a file that may not grow, by the shell's `ulimit -f`; and a disk of its own, where one may be mounted. */
+const ROOM_KB = 24_576
 const disk = mkdtempSync(join(tmpdir(), 'greenroom-disk-'))
-const mounted =
-  isRoot &&
-  (() => {
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk], { stdio: 'ignore' })
-      return true
-    } catch {
-      return false
-    }
-  })()
+const mounted = isRoot && spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${ROOM_KB}k`, 'tmpfs', disk]).status === 0
 t.teardown(() => {
   if (mounted) execFileSync('umount', [disk])
   rmSync(disk, { recursive: true })
 })
 
-t.test(
-  'a full disk refuses messages, and those that are there still run',
-  { skip: !mounted && 'no disk could be mounted' },
-  async t => {
-    const lines: string[] = [],
-      log = {
-        debug() {},
-        info() {},
-        warn() {},
-        error: (_: object, text = '') => {
-          lines.push(text)
-        },
-      }
-    await using broker = embeddedBroker({ path: join(disk, 'folder'), log })
-    const batch = (n: number) => Array.from({ length: 50 }, (_, i) => envelope(`${n}-${i}`, { body: Buffer.alloc(4_000) }))
-    let stored = 0,
-      refused: unknown
-    for (let n = 0; refused === undefined && n < 1_000; n++) {
-      const verdicts = await broker.push(batch(n))
-      stored += verdicts.filter(verdict => verdict === 'stored').length
-      refused = verdicts.find(verdict => verdict !== 'stored')
-    }
-    t.match(refused, { code: 'DISK_FULL', retryable: true, stored: 'no' })
-    t.match(lines, [/disk is full/])
-    t.comment(`${stored} messages fit`)
-    const consumer = await consume(broker, { credit: 100_000 })
-    let ran = 0
-    for (
-      let found = await consumer.take(128, { waitMs: 0, signal: never });
-      found.length > 0;
-      found = await consumer.take(128, { waitMs: 0, signal: never })
-    ) {
-      ran += (await consumer.settle(found.map(({ token }) => ({ token, kind: 'done' })))).filter(
-        settled => settled === 'ok',
-      ).length
-    }
-    t.equal(ran, stored, 'everything that was acknowledged')
-    t.strictSame(await broker.push([envelope('again')]), ['stored'], 'and there is room again')
-    t.strictSame(ids(await receive(consumer, 1)), ['again'])
-  },
-)
+t.test('a full disk refuses messages, and those that are there still run', async t => {
+  const limited = ['a file that may not grow', folder(t), `ulimit -f ${ROOM_KB * 2} && `] as const // in 512 bytes
+  for (const [what, path, limit] of mounted ? [limited, ['a full disk', join(disk, 'folder'), ''] as const] : [limited]) {
+    const filler = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, PROGRAM, 'fill', path], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, BUILD },
+    })
+    t.teardown(() => void filler.kill('SIGKILL'))
+    let output = ''
+    for (const stream of [filler.stdout, filler.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+    await once(filler, 'close')
+    t.equal(filler.exitCode, 0, output)
+    t.match(output, /the disk is full: messages are refused until there is room/, what)
+    const [, json = '{}'] = /^filled (.*)$/m.exec(output) ?? []
+    const { stored, ...rest } = JSON.parse(json) as { stored: number }
+    t.comment(`${what}: ${stored} messages fit`)
+    t.ok(stored > 1_000, what)
+    t.strictSame(
+      rest,
+      { code: 'DISK_FULL', retryable: true, nothing: 'no', ran: stored, again: 'stored', last: 'again' },
+      `${what}: everything that was acknowledged runs, and then there is room again`,
+    )
+  }
+})
 
 t.test('pages that are freed are used again, whatever was looked at before', async t => {
   const path = folder(t)
