@@ -67,40 +67,19 @@ t.test('a dead letter of those is read, revived and dead again with the same byt
 
 t.test('the hash of what objects inherit notices whatever could be done to it', async t => {
   const before = prototypesHash()
-  const tampers: readonly (readonly [what: string, tamper: () => () => void])[] = [
-    [
-      'a new key',
-      () => (Object.assign(Object.prototype, { isAdmin: true }), () => delete (Object.prototype as { isAdmin?: true }).isAdmin),
-    ],
-    [
-      'another value',
-      () => {
-        const { push } = Array.prototype
-        Array.prototype.push = function (...items) {
-          return push.apply(this, items)
-        }
-        return () => void (Array.prototype.push = push)
-      },
-    ],
-    [
-      'a descriptor',
-      () => {
-        Object.defineProperty(Function.prototype, 'call', { enumerable: true })
-        return () => Object.defineProperty(Function.prototype, 'call', { enumerable: false })
-      },
-    ],
-    [
-      'a key of a method',
-      () => {
-        Object.defineProperty(Object.prototype.toString, 'polluted', { value: 1, configurable: true })
-        return () => delete (Object.prototype.toString as { polluted?: 1 }).polluted
-      },
-    ],
-  ]
-  for (const [what, tamper] of tampers) {
-    const undo = tamper(),
-      after = prototypesHash()
-    undo()
+  const [object, list, fn] = [{}, [], () => {}].map(value => Reflect.getPrototypeOf(value)!) as [object, object, object]
+  for (const [what, owner, key, change] of [
+    ['a new key', object, 'isAdmin', { value: true }],
+    ['another value', list, 'push', { value: () => 0 }],
+    ['a getter', list, 'at', { get: () => () => 0 }],
+    ['a descriptor', fn, 'call', { enumerable: true }],
+    ['a key of a method', Object.prototype.toString, 'polluted', { value: 1 }],
+  ] as const) {
+    const was = Reflect.getOwnPropertyDescriptor(owner, key)
+    Reflect.defineProperty(owner, key, { configurable: true, ...change })
+    const after = prototypesHash()
+    if (was) Reflect.defineProperty(owner, key, was)
+    else Reflect.deleteProperty(owner, key)
     t.not(after, before, what)
   }
   t.equal(prototypesHash(), before)

@@ -64,7 +64,7 @@ async function tried(t: Test, hooks: Hooks, place: 'inside' | 'outside', times: 
   const ran = `${kinds.join(', ')}; ${runs === 1 ? '1 run' : `${runs} runs`}`
   const fate =
     id !== undefined ? ran : times === 1 && ran === 'done; 1 run' ? 'not stored; the next one is done' : `not stored${ran}`
-  return { fate, told: [...WHO.filter(who => told.has(who))].join(', ') || 'nobody' }
+  return { fate, told: WHO.filter(who => told.has(who)).join(', ') || 'nobody' }
 }
 const WHO = ['the send', '`work()`', '`close()`', '`trouble`', 'the log']
 
