@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Broker, ConsumeOptions, Consumer, Delivery, Envelope, Inspector, Settlement } from '../../lib/broker.ts'
 import type { Need, Sizes, Surroundings } from './rules.ts'
+import { createKeeping } from './keeping.ts'
 import { within } from './within.ts'
 
 /** A broker that is to be tested. */
@@ -53,6 +54,12 @@ export interface Bench {
   look(consumer: Consumer, max?: number): Promise<readonly Delivery[]>
   /** Settles, and asserts that all were accepted. */
   settle(consumer: Consumer, ...batch: readonly Settlement[]): Promise<void>
+  /** Moves the target's clock, and renews meanwhile what a consumer leaves to its keeper. */
+  advance(ms: number): Promise<void>
+  /** From now on the consumer's process is stopped. */
+  crash(consumer: Consumer): Promise<void>
+  /** Disposes it as a worker does. */
+  dispose(consumer: Consumer): Promise<void>
   /** Something that should happen at once. */
   soon<T>(promise: Promise<T>, what: string): Promise<T>
   /** Moves the clock until a lease that is not renewed has lapsed, in steps that let the living renew theirs. */
@@ -113,8 +120,14 @@ export async function makeBench(
     return found
   }
 
+  const { keep, advance, crash, dispose } = createKeeping(target, soon)
+  const disposable = (consumer: Consumer) => ({ [Symbol.asyncDispose]: () => dispose(consumer) })
+
   return {
     target,
+    advance,
+    crash,
+    dispose,
     broker,
     random,
     open,
@@ -128,7 +141,11 @@ export async function makeBench(
     async consume(queues, options, from = broker) {
       const served = typeof queues === 'string' ? [queues] : queues
       await soon(from.open(served), 'open() did not end')
-      return use(await from.consume({ queues: served, credit: 1_000, leaseMs: LEASE_MS, onLost() {}, ...options }))
+      const asked = { queues: served, credit: 1_000, leaseMs: LEASE_MS, onLost() {}, ...options }
+      const consumer = await from.consume(asked)
+      use(disposable(consumer))
+      await keep(consumer, asked.leaseMs)
+      return consumer
     },
     async push(...batch) {
       await broker.open([...new Set(batch.map(({ queue }) => queue))])
@@ -147,7 +164,7 @@ export async function makeBench(
       )
     },
     async lapse(leaseMs = LEASE_MS) {
-      for (let step = 0; step < STEPS_UNTIL_LAPSED; step++) await target.advance(leaseMs / 4)
+      for (let step = 0; step < STEPS_UNTIL_LAPSED; step++) await advance(leaseMs / 4)
     },
     async [Symbol.asyncDispose]() {
       // What a rule did to them, closing twice for instance, is its own matter.

@@ -32,7 +32,7 @@ export const deadLetters: readonly Rule<Bench>[] = [
         [found.envelope.id, found.envelope.queue, found.envelope.attempt, found.envelope.priority],
         ['a', queue, 4, 2],
       )
-      await bench.target.advance(1_000)
+      await bench.advance(1_000)
       await bench.push(envelope(queue, 'b'))
       await bench.settle(consumer, ...(await bench.receive(consumer, 1)).map(delivery => dead(delivery)))
       const { entries } = await bench.inspector.list(queue, 'dead')

@@ -12,9 +12,9 @@ export const delays: readonly Rule<Bench>[] = [
         consumer = await bench.consume(queue)
       await bench.push(envelope(queue, 'a', { due: { afterMs: 1_500 } }))
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(1_499)
+      await bench.advance(1_499)
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(1 + bench.broker.capabilities.delayMs)
+      await bench.advance(1 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 1)), ['a'])
     },
     ['exactClock'],
@@ -28,7 +28,7 @@ export const delays: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'a', { due: { afterMs: 1_500 } }), envelope(queue, 'now'))
       const [now] = await bench.receive(consumer, 1)
       assert.equal(now!.envelope.id, 'now')
-      await bench.target.advance(1_500 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_500 + bench.broker.capabilities.delayMs)
       const [a] = await bench.receive(consumer, 1)
       assert.deepEqual([a!.envelope.id, a!.envelope.attempt, a!.deliveries], ['a', 0, 1])
     },
@@ -49,9 +49,9 @@ export const delays: readonly Rule<Bench>[] = [
       ] as const)
         await bench.push(envelope(queue, id, { due: { at } }))
       assert.deepEqual(ids(await bench.receive(consumer, 2)), ['past', 'ancient'])
-      await bench.target.advance(2_900)
+      await bench.advance(2_900)
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(100 + bench.broker.capabilities.delayMs)
+      await bench.advance(100 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 1)), ['later'])
     },
     ['inspector', 'peek'],
@@ -66,11 +66,11 @@ export const delays: readonly Rule<Bench>[] = [
       await bench.settle(consumer, ...(await bench.receive(consumer, 1)).map(done))
       assert.deepEqual(await bench.look(consumer), [])
       // Past 2^31 - 1 ms, the longest timer there is, and on to the last tick.
-      await bench.target.advance(25 * DAY_MS)
+      await bench.advance(25 * DAY_MS)
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(5 * DAY_MS - 1)
+      await bench.advance(5 * DAY_MS - 1)
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(1 + bench.broker.capabilities.delayMs)
+      await bench.advance(1 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 1)), ['far'])
     },
     ['farClock', 'exactClock'],
@@ -85,7 +85,7 @@ export const delays: readonly Rule<Bench>[] = [
         envelope(queue, 'far', { due: { afterMs: 30 * DAY_MS } }),
         envelope(queue, 'near', { due: { afterMs: 200 } }),
       )
-      await bench.target.advance(200 + bench.broker.capabilities.delayMs)
+      await bench.advance(200 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 1)), ['near'])
       assert.deepEqual(await bench.look(consumer), [])
     },
@@ -101,7 +101,7 @@ export const delays: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'middle', { due: { afterMs: 2_000 } }))
       for (const id of ['near', 'middle']) {
         assert.deepEqual(await bench.look(consumer), [])
-        await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+        await bench.advance(1_000 + bench.broker.capabilities.delayMs)
         assert.deepEqual(ids(await bench.receive(consumer, 1)), [id])
       }
     },
@@ -118,7 +118,7 @@ export const delays: readonly Rule<Bench>[] = [
         envelope(queue, 'first'),
       )
       await bench.push(envelope(queue, 'high', { priority: 0, due: { afterMs: 2_500 } }))
-      await bench.target.advance(3_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(3_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 4)), ['high', 'first', 'second', 'third'])
     },
   ],

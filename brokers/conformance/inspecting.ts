@@ -51,7 +51,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       assert.deepEqual(await count(), { ...none, ready: 3, delayed: 2, dead: 1 })
       await bench.soon(consumer.settle([done(a!), done(c!)]), 'settle() did not end')
       assert.deepEqual(await count(), { ...none, ready: 3, delayed: 2, dead: 1 }, 'a lost settlement counts nothing')
-      await bench.target.advance(5_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(5_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 4)), ['d', 'e', 'a', 'later'])
       assert.deepEqual(await count(), { ...none, delayed: 1, leased: 4, dead: 1 })
     },
@@ -66,7 +66,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       for (let crash = 0; crash < 2; crash++) {
         const victim = await bench.consume(queue)
         await bench.receive(victim, 2)
-        await bench.target.crash(victim)
+        await bench.crash(victim)
         await bench.lapse()
       }
       const { ready, leased, suspect } = await bench.inspector.counts(queue)
@@ -91,9 +91,9 @@ export const inspecting: readonly Rule<Bench>[] = [
       const oldest = async () => (await bench.inspector.counts(queue)).oldestMs
       assert.equal(await oldest(), 0)
       await bench.push(envelope(queue, 'a'))
-      await bench.target.advance(1_000)
+      await bench.advance(1_000)
       await bench.push(envelope(queue, 'b'), envelope(queue, 'high', { priority: 0 }))
-      await bench.target.advance(500)
+      await bench.advance(500)
       assert.equal(await oldest(), 1_500)
       await bench.settle(consumer, ...(await bench.receive(consumer, 2)).map(done))
       assert.equal(await oldest(), 500)
@@ -115,7 +115,7 @@ export const inspecting: readonly Rule<Bench>[] = [
         assert.ok(oldestMs <= ms && oldestMs >= ms - late, `it says ${oldestMs}, and ${ms} ms it is`)
       }
       await bench.push(envelope(queue, 'a', { due: { afterMs: 1_000 } }))
-      await bench.target.advance(5_000)
+      await bench.advance(5_000)
       await isOldest(4_000)
       await bench.push(envelope(queue, 'b'))
       const [a] = await bench.receive(one, 1),
@@ -258,7 +258,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       ] as const) {
         assert.equal(await bench.inspector.remove(queue, id), answer, id)
       }
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.look(consumer)), ['a', 'c'])
       await bench.settle(consumer, done(held!))
       assert.equal((await bench.inspector.counts(queue)).dead, 0)
@@ -289,7 +289,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       const queue = bench.name('promote'),
         consumer = await bench.consume(queue)
       await bench.push(envelope(queue, 'a', { due: { afterMs: 1_000 } }), envelope(queue, 'b', { priority: 2 }))
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       assert.equal(await bench.inspector.reschedule(queue, 'b', { priority: 1 }), 'changed')
       assert.equal(await bench.inspector.promote(queue, 'a'), 'not delayed')
       assert.deepEqual(ids(await bench.receive(consumer, 2)), ['a', 'b'])
@@ -302,7 +302,7 @@ export const inspecting: readonly Rule<Bench>[] = [
     async bench => {
       const queue = bench.name('reschedule'),
         consumer = await bench.consume(queue),
-        { inspector, target } = bench,
+        { inspector } = bench,
         late = bench.broker.capabilities.delayMs
       await bench.push(...envelopes(queue, 'held a b c'), envelope(queue, 'later', { due: { afterMs: 50_000 } }))
       const [held] = await bench.receive(consumer, 1)
@@ -315,7 +315,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       assert.deepEqual(ids(taken), ['c', 'b'])
       assert.equal(taken[0]!.envelope.priority, 0)
       for (const id of ['later', 'a']) {
-        await target.advance(1_000 + late)
+        await bench.advance(1_000 + late)
         assert.deepEqual(ids(await bench.look(consumer)), [id])
       }
     },
@@ -330,7 +330,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'later', { due: { afterMs: 50_000 } }))
       const received = bench.receive(consumer, 1)
       await bench.inspector.reschedule(queue, 'later', { due: { afterMs: 1_000 } })
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await received), ['later'])
     },
     ['inspector', 'removal'],
@@ -351,7 +351,7 @@ export const inspecting: readonly Rule<Bench>[] = [
       assert.equal(await bench.inspector.purge(queue), 4)
       const { ready, delayed, leased, dead: buried } = await bench.inspector.counts(queue)
       assert.deepEqual({ ready, delayed, leased, buried }, { ready: 0, delayed: 0, leased: 1, buried: 1 })
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(await bench.look(consumer), [])
       await bench.settle(consumer, done(held!))
       assert.equal(await bench.inspector.purge(queue), 0)

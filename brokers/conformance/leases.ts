@@ -13,7 +13,7 @@ async function crashes(bench: Bench, queue: string, count: number, times: number
       held.every(({ deliveries }) => deliveries === time + 1),
       `deliveries after ${time} crashes: ${held.map(({ deliveries }) => deliveries)}`,
     )
-    await bench.target.crash(victim)
+    await bench.crash(victim)
     await bench.lapse()
   }
 }
@@ -28,7 +28,7 @@ export const leases: readonly Rule<Bench>[] = [
       await bench.push(...envelopes(queue, 'a b c d e'))
       const held = await bench.receive(victim, 4)
       await bench.settle(victim, done(held[1]!))
-      await bench.target.crash(victim)
+      await bench.crash(victim)
       assert.deepEqual(ids(await bench.look(other, 0)), [])
       await bench.lapse()
       const taken = await bench.receive(other, 4)
@@ -59,10 +59,10 @@ export const leases: readonly Rule<Bench>[] = [
         other = await bench.consume(queue)
       await bench.push(envelope(queue, 'a'))
       await bench.receive(victim, 1)
-      await bench.target.crash(victim)
-      await bench.target.advance(LEASE_MS / 4)
+      await bench.crash(victim)
+      await bench.advance(LEASE_MS / 4)
       assert.deepEqual(await bench.look(other), [])
-      await bench.target.advance(LEASE_MS / 4)
+      await bench.advance(LEASE_MS / 4)
       assert.deepEqual(await bench.look(other), [])
     },
     ['timed', 'exactClock'],
@@ -77,7 +77,7 @@ export const leases: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'a'))
       await bench.receive(victim, 1)
       const received = bench.receive(other, 1)
-      await bench.target.crash(victim)
+      await bench.crash(victim)
       await bench.lapse()
       assert.deepEqual(ids(await received), ['a'])
     },
@@ -93,7 +93,7 @@ export const leases: readonly Rule<Bench>[] = [
         other = await bench.consume(queue)
       await bench.push(...envelopes(queue, 'a b'))
       const held = await bench.receive(victim, 2)
-      await bench.target.crash(victim)
+      await bench.crash(victim)
       await bench.lapse()
       const [a, b] = await bench.receive(other, 2)
       assert.deepEqual(await bench.soon(victim.settle([done(held[0]!), retry(held[1]!)]), 'settle() did not end'), [
@@ -120,7 +120,7 @@ export const leases: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'a'))
       const [a] = await bench.receive(consumer, 1)
       for (let step = 0; step < 40; step++) {
-        await bench.target.advance(LEASE_MS / 4)
+        await bench.advance(LEASE_MS / 4)
         assert.deepEqual(await bench.look(other), [])
       }
       assert.deepEqual(lost, [])
@@ -156,7 +156,7 @@ export const leases: readonly Rule<Bench>[] = [
       await crashes(bench, queue, 1, 1)
       const stopping = await bench.consume(queue)
       await bench.receive(stopping, 1)
-      await stopping[Symbol.asyncDispose]()
+      await bench.dispose(stopping)
       const [again] = await bench.receive(await bench.consume(queue), 1)
       assert.equal(again!.deliveries, 2)
     },
@@ -229,7 +229,7 @@ export const leases: readonly Rule<Bench>[] = [
       const [again] = await bench.look(consumer)
       assert.deepEqual([again!.envelope.id, again!.deliveries], ['s1', 3])
       await bench.settle(consumer, release(again!, 1_000))
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.look(consumer)), ['s2'], 'one at a time')
       const other = await bench.consume(queue),
         [back] = await bench.receive(other, 1)
@@ -256,11 +256,11 @@ export const leases: readonly Rule<Bench>[] = [
         } of taken)
           lastDeliveries.set(id, deliveries)
         if (ids(taken).includes('killer')) {
-          await bench.target.crash(consumer)
+          await bench.crash(consumer)
           await bench.lapse()
         } else {
           await bench.settle(consumer, ...taken.map(done))
-          await consumer[Symbol.asyncDispose]()
+          await bench.dispose(consumer)
         }
       }
       assert.equal(lastDeliveries.get('killer'), 5)

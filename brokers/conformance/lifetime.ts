@@ -56,7 +56,7 @@ export const lifetime: readonly Rule<Bench>[] = [
       const taken = await bench.receive(consumer, 5),
         delivery = (id: string) => taken.find(({ envelope: found }) => found.id === id)!
       await bench.settle(consumer, dead(delivery('corpse'), 'why'), retry(delivery('again')), done(delivery('once')))
-      await consumer[Symbol.asyncDispose]()
+      await bench.dispose(consumer)
       await bench.broker[Symbol.asyncDispose]()
       await bench.target.restart!()
 
@@ -93,7 +93,7 @@ export const lifetime: readonly Rule<Bench>[] = [
         victim = await bench.consume(queue)
       await bench.push(...envelopes(queue, 'a b'))
       await bench.receive(victim, 1)
-      await bench.target.crash(victim)
+      await bench.crash(victim)
       await bench.target.restart!()
       const survivor = await bench.consume(queue, {}, await bench.open())
       await bench.lapse()
@@ -155,7 +155,7 @@ export const lifetime: readonly Rule<Bench>[] = [
       const queue = bench.name('end'),
         consumer = await bench.consume(queue),
         taking = consumer.take(1, { waitMs: DAY_MS, signal: never })
-      await bench.soon(Promise.resolve(consumer[Symbol.asyncDispose]()), 'disposing did not end')
+      await bench.dispose(consumer)
       assert.deepEqual(await bench.soon(taking, 'a waiting take() did not end'), [])
       await bench.push(envelope(queue, 'a'))
       await assert.rejects(

@@ -35,7 +35,7 @@ export const pushing: readonly Rule<Bench>[] = [
         'delayed and dead',
       )
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       await bench.settle(consumer, ...(await bench.receive(consumer, 1)).map(done))
       assert.deepEqual(await bench.look(consumer), [])
     },
@@ -64,10 +64,10 @@ export const pushing: readonly Rule<Bench>[] = [
       assert.deepEqual(await verdicts(bench, once, once), ['stored', 'duplicate'])
       await bench.settle(consumer, ...(await bench.receive(consumer, 1)).map(done))
       assert.deepEqual(await verdicts(bench, once, envelope(queue, 'a')), ['duplicate', 'duplicate'])
-      await bench.target.advance(2 * DAY_MS - 10)
+      await bench.advance(2 * DAY_MS - 10)
       assert.deepEqual(await verdicts(bench, once), ['duplicate'])
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(20)
+      await bench.advance(20)
       assert.deepEqual(await verdicts(bench, once), ['stored'])
       assert.deepEqual(ids(await bench.receive(consumer, 1)), ['a'])
     },

@@ -81,9 +81,9 @@ export const settling: readonly Rule<Bench>[] = [
       const [a, b] = await bench.receive(consumer, 2)
       await bench.settle(consumer, retry(a!, 15_000), done(b!))
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(14_999)
+      await bench.advance(14_999)
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(1 + bench.broker.capabilities.delayMs)
+      await bench.advance(1 + bench.broker.capabilities.delayMs)
       const [again] = await bench.receive(consumer, 1)
       assert.equal(again!.envelope.attempt, 1)
       assert.equal(again!.envelope.id, 'a')
@@ -133,9 +133,9 @@ export const settling: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'a'))
       const [a] = await bench.receive(consumer, 1)
       await bench.settle(consumer, release(a!, 2_000))
-      await bench.target.advance(1_999)
+      await bench.advance(1_999)
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(1 + bench.broker.capabilities.delayMs)
+      await bench.advance(1 + bench.broker.capabilities.delayMs)
       const [again] = await bench.receive(consumer, 1)
       assert.equal(again!.envelope.attempt, 0)
       assert.equal(again!.deliveries, 1)
@@ -178,7 +178,7 @@ export const settling: readonly Rule<Bench>[] = [
       const [a] = await bench.receive(consumer, 1)
       await bench.settle(consumer, { token: a!.token, kind: 'done', then: [envelope(queue, 'later', { due: { afterMs: 500 } })] })
       assert.deepEqual(await bench.look(consumer), [])
-      await bench.target.advance(500 + bench.broker.capabilities.delayMs)
+      await bench.advance(500 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await bench.receive(consumer, 1)), ['later'])
     },
   ],
@@ -191,7 +191,7 @@ export const settling: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'a'))
       const [a] = await bench.receive(consumer, 1),
         then = [envelope(queue, 'follow-up')]
-      await bench.target.crash(consumer)
+      await bench.crash(consumer)
       await bench.lapse()
       const other = await bench.consume(queue),
         [again] = await bench.receive(other, 1)
@@ -226,8 +226,8 @@ export const settling: readonly Rule<Bench>[] = [
       await bench.push(...envelopes(queue, 'a b c d'))
       const [, b] = await bench.receive(consumer, 3)
       await bench.settle(consumer, done(b!))
-      await consumer[Symbol.asyncDispose]()
-      await consumer[Symbol.asyncDispose]()
+      await bench.dispose(consumer)
+      await bench.dispose(consumer)
       const taken = await bench.receive(await bench.consume(queue), 3)
       assert.deepEqual(ids(taken), ['a', 'c', 'd'])
       assert.deepEqual(
@@ -249,12 +249,12 @@ export const settling: readonly Rule<Bench>[] = [
       await bench.push(...envelopes(queue, 'a b'))
       const [a, b] = await bench.receive(consumer, 2),
         settled = consumer.settle([done(a!)])
-      await consumer[Symbol.asyncDispose]()
+      await bench.dispose(consumer)
       assert.deepEqual(await settled, ['ok'])
       const other = await bench.consume(queue)
       assert.deepEqual(ids(await bench.receive(other, 1)), ['b'])
       assert.deepEqual(await bench.soon(consumer.settle([done(b!)]), 'settle() did not end'), ['lost'])
-      await bench.target.advance(LEASE_MS / 4)
+      await bench.advance(LEASE_MS / 4)
       assert.deepEqual(await bench.look(other), [])
     },
   ],

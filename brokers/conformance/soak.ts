@@ -94,7 +94,7 @@ async function run(bench: Bench, random: () => number): Promise<void> {
       idle = taken.length > 0 ? 0 : idle + 1
       assert.ok(idle < 1_000, `${total - ended} messages do not come`)
       // What was retried later or released later comes when time goes on.
-      if (idle > 0 && idle % CONSUMERS === 0) await bench.target.advance(LEASE_MS / 4)
+      if (idle > 0 && idle % CONSUMERS === 0) await bench.advance(LEASE_MS / 4)
     }
   }
 
@@ -148,7 +148,7 @@ async function run(bench: Bench, random: () => number): Promise<void> {
 
   /** All that it holds is delivered once more, and its own settlements count no more. */
   async function crash({ consumer, held }: Worker): Promise<Worker> {
-    await bench.target.crash(consumer)
+    await bench.crash(consumer)
     await bench.lapse()
     const batch = [...held.values()].map(done)
     if (batch.length > 0)
@@ -160,7 +160,7 @@ async function run(bench: Bench, random: () => number): Promise<void> {
       message.state = 'waiting'
       message.deliveries++
     }
-    await consumer[Symbol.asyncDispose]()
+    await bench.dispose(consumer)
     return hire()
   }
 

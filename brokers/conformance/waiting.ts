@@ -46,7 +46,7 @@ export const waiting: readonly Rule<Bench>[] = [
       await bench.settle(idle, retry(again!))
       await retried
       const given = bench.receive(idle, 1)
-      await busy[Symbol.asyncDispose]()
+      await bench.dispose(busy)
       assert.deepEqual(ids(await given), ['a'])
     },
   ],
@@ -58,7 +58,7 @@ export const waiting: readonly Rule<Bench>[] = [
         consumer = await bench.consume(queue)
       await bench.push(envelope(queue, 'a', { due: { afterMs: 5_000 } }))
       const received = bench.receive(consumer, 1)
-      await bench.target.advance(5_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(5_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await received), ['a'])
     },
   ],
@@ -71,7 +71,7 @@ export const waiting: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'far', { due: { afterMs: 100_000 } }))
       const received = bench.receive(consumer, 1)
       await bench.push(envelope(queue, 'near', { due: { afterMs: 1_000 } }))
-      await bench.target.advance(1_000 + bench.broker.capabilities.delayMs)
+      await bench.advance(1_000 + bench.broker.capabilities.delayMs)
       assert.deepEqual(ids(await received), ['near'])
     },
   ],
@@ -85,9 +85,9 @@ export const waiting: readonly Rule<Bench>[] = [
       const taken = consumer.take(1, { waitMs: 1_000, signal: never }).finally(() => {
         ended = true
       })
-      await bench.target.advance(999)
+      await bench.advance(999)
       assert.equal(ended, false, 'it ended early')
-      await bench.target.advance(1)
+      await bench.advance(1)
       assert.deepEqual(await bench.soon(taken, 'take() did not end after waitMs'), [])
     },
     ['exactClock'],
@@ -177,7 +177,7 @@ export const waiting: readonly Rule<Bench>[] = [
       await bench.push(envelope(queue, 'due', { due: { afterMs: 50 } }))
       await bench.inspector.pause(queue)
       await consumer.settle([retry(again!)])
-      await bench.target.advance(60)
+      await bench.advance(60)
       assert.deepEqual(await bench.look(consumer), [])
       await bench.inspector.resume(queue)
       assert.deepEqual(ids(await bench.receive(consumer, 2)).toSorted(), ['again', 'due'])
