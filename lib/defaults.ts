@@ -1,4 +1,5 @@
 /** Every default of the core, once, with its unit and its reason. docs/defaults.md is printed from this table and from the middleware's options. */
+import { availableParallelism } from 'node:os'
 
 export interface Default {
   readonly value: number
@@ -46,6 +47,22 @@ export const DEFAULTS = {
   ),
   hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
 } as const satisfies Record<string, Default>
+
+/** Defaults that are found on the machine when a worker starts, with what they are in words. */
+export const FOUND = {
+  threads: {
+    value: availableParallelism,
+    text: 'as many as the machine has cores',
+    of: 'app.work({ threads })',
+    why: 'an isolated run computes: more would only share the cores (`os.availableParallelism()`)',
+  },
+  threadMemory: {
+    value: () => undefined,
+    text: "Node's own limit",
+    of: 'app.work({ threadMemory })',
+    why: 'it depends on the memory of the machine, and how much a run may take only you know',
+  },
+} as const
 
 /**
  * Messages that a worker holds beyond those that run: what runs during a settle and a take, so that a short handler never waits for

@@ -1,6 +1,5 @@
 /** What a worker is asked to do, checked and parsed once. */
-import { availableParallelism } from 'node:os'
-import { DEFAULTS } from './defaults.ts'
+import { DEFAULTS, FOUND } from './defaults.ts'
 import { type Duration, durationMs, shown } from './duration.ts'
 import { GreenroomError } from './errors.ts'
 import { checkName } from './names.ts'
@@ -129,8 +128,8 @@ export function workSettings(options: WorkOptions, implemented: ReadonlySet<stri
     maxDeliveries: whole(options.maxDeliveries ?? DEFAULTS.maxDeliveries.value, 'maxDeliveries'),
     maxBlockMs,
     hookTimeoutMs: durationMs(options.hookTimeout ?? DEFAULTS.hookTimeout.value, 'hookTimeout'),
-    threads: whole(options.threads ?? availableParallelism(), 'threads'),
-    threadMemory: options.threadMemory === undefined ? undefined : megabytes(options.threadMemory),
+    threads: whole(options.threads ?? FOUND.threads.value(), 'threads'),
+    threadMemory: options.threadMemory === undefined ? FOUND.threadMemory.value() : megabytes(options.threadMemory),
     signal: options.signal,
     until: options.until ?? 'stopped',
     maxMessages:

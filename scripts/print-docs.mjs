@@ -15,7 +15,7 @@ import { buildTests } from './build.mjs'
 import { root } from './tree.mjs'
 
 await buildTests()
-const { DEFAULTS } = await import('../.build/lib/defaults.js')
+const { DEFAULTS, FOUND } = await import('../.build/lib/defaults.js')
 const { durationMs, shortDuration } = await import('../.build/lib/duration.js')
 const { zooTable } = await import('../.build/test/zoo/page.js')
 
@@ -89,7 +89,10 @@ const word = value => (value === true ? 'yes' : value === false ? 'no' : String(
 function defaults() {
   return table(
     ['where', 'default', 'why'],
-    Object.values(DEFAULTS).map(({ value, unit, of, why }) => [`\`${of}\``, shown(value, unit), why]),
+    [
+      ...Object.values(DEFAULTS).map(({ value, unit, of, why }) => [`\`${of}\``, shown(value, unit), why]),
+      ...Object.values(FOUND).map(({ text, of, why }) => [`\`${of}\``, text, why]),
+    ],
   )
 }
 

@@ -14,6 +14,7 @@ import { greenroom } from './program.ts'
 
 type Line = Record<string, unknown>
 const read = (line: string) => JSON.parse(line) as Line
+const factsOf = (line: Line) => Object.fromEntries(Object.entries(line).filter(([name]) => name !== 'time' && name !== 'msg'))
 const SECRET = 'hunter2'
 
 t.test('a problem has its facts, and no credentials', async t => {
@@ -32,7 +33,7 @@ t.test('a problem has its facts, and no credentials', async t => {
   const facts = { actor: 'mail', id: 'i-1', queue: 'q', attempt: 2, deliveries: 1, ms: 12 }
   const shown = { type: 'Error', message: 'no amqp://***@host', code: 'E_DOWN' }
   t.strictSame(
-    io.errors.map(read).map(({ time: _, msg: __, ...rest }) => rest),
+    io.errors.map(line => factsOf(read(line))),
     [
       { level: 'warn', pid: 1, kind: 'retry', ...facts, againMs: 15_000, error: shown },
       { level: 'error', pid: 1, kind: 'dead', ...facts, reason: 'gave up', error: shown },
