@@ -31,7 +31,7 @@ export interface WorkOptions {
   readonly threadMemory?: number | undefined
   /** Aborted: the worker stops as by `close()`. */
   readonly signal?: AbortSignal | undefined
-  /** `'idle'`: stop when nothing is ready any more. What is delayed stays, and so do retries, which wait for their next run. @default 'stopped' */
+  /** `'idle'`: stop when nothing is ready any more. What is delayed stays, and so do retries, which wait for their next run; what other workers run is theirs. On `file:` what killed workers held is ready by then; elsewhere it is when its lease lapses. @default 'stopped' */
   readonly until?: 'stopped' | 'idle' | undefined
   /** Stop once so many messages were started, and have ended. Never more are; a retry counts as another one. For a time, give `signal` an `AbortSignal.timeout()`. @default no limit */
   readonly maxMessages?: number | undefined

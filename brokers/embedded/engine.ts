@@ -283,6 +283,9 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
     else {
       const group = takeGroup()
       isClosing = group.some(({ op }) => op === 'close')
+      // Who does not wait is told what there is now, and what the dead held is ready: a worker that drains would end without it.
+      if (group.some(isLastWord)) keep.tick()
+      if (hasEnded) return
       if (group.length > 0 || wait.eager()) attempt(group)
     }
     if (hasEnded) return
@@ -372,6 +375,8 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
 /** What looks at one queue or changes it: first of all, what time alone has changed there is put right. */
 const isOfQueue = (request: Request): request is Request<'counts' | 'list'> =>
   typeof request.input === 'object' && 'queue' in request.input && request.input.queue !== undefined
+
+const isLastWord = ({ op, input }: Request): boolean => op === 'take' && (input as Request<'take'>['input']).waitMs <= 0
 
 function weight(request: Request): number {
   if (request.op === 'push') return request.input.count

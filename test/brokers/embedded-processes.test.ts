@@ -34,6 +34,26 @@ t.test('what a killed worker held runs again in an idle one at once, however oft
   t.ok(late[10]! < 100, 'half of them within 100 ms')
 })
 
+t.test('a take that does not wait finds what a process held that has died by then', async t => {
+  const path = folder(t)
+  await using broker = embeddedBroker({ path })
+  await broker.open(['q'])
+  const old = await consume(broker)
+  for (let round = 0; round < 10; round++) {
+    using victim = play(t, 'hold', { path, count: 3 })
+    const ready = victim.says('holding')
+    await broker.push(['a', 'b', 'c'].map(name => envelope(name)))
+    await ready
+    victim.kill('SIGKILL')
+    await victim.ended
+    const consumer = round % 2 === 0 ? old : await consume(broker)
+    const found = await consumer.take(10, { waitMs: 0, signal: never })
+    t.strictSame(ids(found), ['a', 'b', 'c'])
+    await consumer.settle(found.map(({ token }) => ({ token, kind: 'done' })))
+    if (consumer !== old) await consumer[Symbol.asyncDispose]()
+  }
+})
+
 t.test('workers killed under load: every id runs, and a second run has a killed worker for its reason', async t => {
   const path = folder(t),
     ledger = `${path}.ledger`,

@@ -44,6 +44,25 @@ t.test('--drain --max-messages ends when nothing is ready, however few there wer
   t.match(await left(where), { ready: 0, leased: 0 })
 })
 
+t.test('--drain right after a crash runs what the dead worker held', async t => {
+  const { where, worker } = await start(
+    t,
+    ['--concurrency', '2'],
+    [
+      ['wait', 'Ada'],
+      ['wait', 'Bob'],
+    ],
+  )
+  await worker.until(/begun \w+/, 2)
+  worker.child.kill('SIGKILL')
+  await worker.ended
+  writeFileSync(join(where, 'go'), '')
+  const next = greenroom(where, ['worker', 'jobs.mjs', '--drain'])
+  t.equal(await next.ended, 0)
+  t.match(await left(where), { ready: 0, leased: 0, suspect: 0 })
+  for (const name of ['Ada', 'Bob']) t.match(next.output, `finished ${name}`)
+})
+
 t.test('--max-messages with --processes: at most so many of each, and none is started again', async t => {
   const { where, worker } = await start(t, ['--max-messages=4', '--processes=2'], notes(20))
   t.equal(await worker.ended, 0)
