@@ -39,7 +39,7 @@ t.test('a take that does not wait finds what a process held that has died by the
   await using broker = embeddedBroker({ path })
   await broker.open(['q'])
   const old = await consume(broker)
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 4; round++) {
     using victim = play(t, 'hold', { path, count: 3 })
     const ready = victim.says('holding')
     await broker.push(['a', 'b', 'c'].map(name => envelope(name)))
@@ -305,7 +305,7 @@ t.test('a process that only sends ends by itself soon after, and what it sent is
 t.test('process.exit() with a push under way leaves the folder whole and unlocked', async t => {
   const path = folder(t)
   await using broker = embeddedBroker({ path })
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 4; round++) {
     using sender = play(t, 'sendAndExit', { path, count: 3, prefix: `r${round}` })
     t.equal((await sender.ended).code, 7)
   }
