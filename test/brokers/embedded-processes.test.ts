@@ -305,7 +305,7 @@ t.test('a process that only sends ends by itself soon after, and what it sent is
 t.test('process.exit() with a push under way leaves the folder whole and unlocked', async t => {
   const path = folder(t)
   await using broker = embeddedBroker({ path })
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 10; round++) {
     using sender = play(t, 'sendAndExit', { path, count: 3, prefix: `r${round}` })
     t.equal((await sender.ended).code, 7)
   }
