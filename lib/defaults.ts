@@ -74,6 +74,8 @@ export const AHEAD_LONGEST_MS = 100
 export const AHEAD_SMOOTHING = 8
 /** ... and no more than this, so that a burst does not hoard. */
 export const AHEAD_MAX = 256
+/** A take asks for more by the share of bodies that were no messages, among about as many as this. */
+export const REJECTED_OVER = 512
 /** A message that was taken and could not start within so long goes back for others. */
 export const HELD_MS = 1_000
 /** How often a worker looks for messages held too long and for middleware that hang. */

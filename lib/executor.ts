@@ -11,7 +11,7 @@ import type { Definition } from './definition.ts'
 import type { Encoder } from './encoder.ts'
 import { GreenroomError } from './errors.ts'
 import { failpoint } from './failpoint.ts'
-import { failureOf } from './failure.ts'
+import { encodeFailure, failureOf } from './failure.ts'
 import { type Frame, inCharge, misuse, type Stage } from './layers.ts'
 import type { Live } from './live.ts'
 import type { Message } from './message.ts'
@@ -21,7 +21,7 @@ import type { Outcome } from './outcome.ts'
 import { isProblem } from './problems.ts'
 import { Run } from './run.ts'
 import { hasGeneratedId } from './sender.ts'
-import { rescued, settlementOf } from './settlement.ts'
+import { reasonOf, rescued, settlementOf } from './settlement.ts'
 
 export interface ExecutorParts {
   readonly live: Live
@@ -31,7 +31,7 @@ export interface ExecutorParts {
   readonly definitions: ReadonlyMap<string, Definition>
   readonly stage: Stage
   toSending(message: Message): Sending
-  /** Called once for each delivery, also before `execute` returned. */
+  /** Called once for each run, also before `execute` returned. */
   ended(delivery: Delivery, executed: Executed): void
 }
 
@@ -42,7 +42,9 @@ export interface Executed {
 }
 
 export interface Executor {
-  execute(delivery: Delivery): void
+  /** What there is to run of a delivery; where its body is no message, what to settle instead. Costs a run slot in neither case. */
+  read(delivery: Delivery): Run | Executed
+  execute(run: Run, delivery: Delivery): void
   /** Aborts the run of one delivery; says whether there was one. */
   abort(reason: AbortReason, token: string): boolean
   abortAll(reason: AbortReason): void
@@ -98,13 +100,15 @@ export function createExecutor(parts: ExecutorParts): Executor {
   const deadlines = createDeadlines(clock, active.all)
   let looks = new Map<Run, Look>()
 
-  function execute(delivery: Delivery): void {
-    let run: Run
+  function read(delivery: Delivery): Run | Executed {
     try {
-      run = toRun(delivery)
+      return toRun(delivery)
     } catch (error) {
-      return ended(delivery, undecodable(delivery.envelope, delivery.token, error))
+      return undecodable(delivery.envelope, delivery.token, error)
     }
+  }
+
+  function execute(run: Run, delivery: Delivery): void {
     const { message, attempt, deliveries } = run
     if (events.watched('started')) events.emit('started', { message, attempt, deliveries })
     run.startedAt = clock.monotonic()
@@ -120,7 +124,12 @@ export function createExecutor(parts: ExecutorParts): Executor {
         ? `undecodable: ${String(error.details?.['reason'])}`
         : `invalid options: ${failureOf(error).message}`
     return {
-      settlement: settlementOf(token, { kind: 'dead', reason, error }, []),
+      settlement: {
+        token,
+        kind: 'dead',
+        reason: reasonOf(reason),
+        error: encodeFailure(error, !(error instanceof GreenroomError)),
+      },
       told: () => events.emit('rejected', { id: envelope.id, queue: envelope.queue, reason }),
     }
   }
@@ -182,6 +191,7 @@ export function createExecutor(parts: ExecutorParts): Executor {
   }
 
   return {
+    read,
     execute,
     abort(reason, token) {
       const run = active.find(token)

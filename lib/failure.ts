@@ -66,8 +66,11 @@ const LONGEST_MESSAGE = 8_192
 const LONGEST_STACK = 16_384
 const DEEPEST_CAUSE = 5
 
-/** A picture of anything that was thrown, safe to store: never throws, bounded in size and depth. */
-export function failureOf(error: unknown, depth = 0): Failure {
+/**
+ * A picture of anything that was thrown, safe to store: never throws, bounded in size and depth.
+ * @param withStack it is nearly all of what a picture costs; where a sentence of ours tells all, nobody needs it
+ */
+export function failureOf(error: unknown, depth = 0, withStack = true): Failure {
   const text = (key: string, longest: number) => {
     const value = read(error, key)
     return typeof value === 'string' || typeof value === 'number' ? `${value}`.slice(0, longest) : undefined
@@ -75,18 +78,19 @@ export function failureOf(error: unknown, depth = 0): Failure {
   if (typeof error === 'function') return { type: 'function', message: 'a function was thrown' }
   if (typeof error !== 'object' || error === null) return { type: typeof error, message: String(error).slice(0, LONGEST_MESSAGE) }
   const code = text('code', 128),
-    stack = text('stack', LONGEST_STACK),
+    stack = withStack ? text('stack', LONGEST_STACK) : undefined,
     cause = read(error, 'cause')
   return {
     type: text('name', 128) ?? 'Error',
     message: text('message', LONGEST_MESSAGE) ?? 'something without a message was thrown',
     ...(code === undefined ? {} : { code }),
     ...(stack === undefined ? {} : { stack }),
-    ...(cause === undefined || depth >= DEEPEST_CAUSE ? {} : { cause: failureOf(cause, depth + 1) }),
+    ...(cause === undefined || depth >= DEEPEST_CAUSE ? {} : { cause: failureOf(cause, depth + 1, withStack) }),
   }
 }
 
-export const encodeFailure = (error: unknown): Uint8Array => Buffer.from(JSON.stringify(failureOf(error)))
+export const encodeFailure = (error: unknown, withStack = true): Uint8Array =>
+  Buffer.from(JSON.stringify(failureOf(error, 0, withStack)))
 
 /** The failure that a dead letter keeps; undefined when the bytes are not one. */
 export function decodeFailure(bytes: Uint8Array | undefined): Failure | undefined {

@@ -34,7 +34,7 @@ export function settlementOf(token: string, outcome: Outcome, then: readonly Env
 }
 
 const LONGEST_REASON = 500
-const reasonOf = (reason: string) => reason.slice(0, LONGEST_REASON)
+export const reasonOf = (reason: string) => reason.slice(0, LONGEST_REASON)
 
 /**
  * What a bug of a middleware, or a follow-up that cannot be sent, costs a message: one attempt, with the default back-off.

@@ -1,16 +1,19 @@
 /** How many messages a worker runs and holds: pure bookkeeping, no I/O. */
-import { AHEAD_LONGEST_MS, AHEAD_MAX, AHEAD_SMOOTHING, AHEAD_WINDOW_MS, HELD_MS } from './defaults.ts'
+import { AHEAD_LONGEST_MS, AHEAD_MAX, AHEAD_SMOOTHING, AHEAD_WINDOW_MS, HELD_MS, REJECTED_OVER } from './defaults.ts'
 import type { Delivery } from './broker.ts'
 
-export interface Slots {
+/** @template T what there is to run of a delivery */
+export interface Slots<T> {
   readonly running: number
   readonly held: number
   /** How many more to ask the broker for, in all and, where queues have limits, of each. */
   wanted(now: number): { readonly max: number; readonly room?: Readonly<Record<string, number>> }
+  /** How many a take brought, and how many of those were no messages: as many more are asked for next. */
+  took(count: number, rejected: number): void
   /** Keeps a delivery until it can start. */
-  hold(delivery: Delivery, now: number): void
+  hold(delivery: Delivery, now: number, run: T): void
   /** The next held delivery that may start, already counted as running. */
-  next(): Delivery | undefined
+  next(): Held<T> | undefined
   /** A run ended. */
   end(queue: string): void
   /** How long the broker took to answer, ms: what is held ahead must last as long. */
@@ -22,18 +25,26 @@ export interface Slots {
   forget(tokens: ReadonlySet<string>): void
 }
 
+export interface Held<T> {
+  readonly delivery: Delivery
+  readonly run: T
+  readonly since: number
+}
+
 /** @param isFull nothing is asked for and nothing started while it is; what is held goes back in time */
-export function createSlots(
+export function createSlots<T>(
   concurrency: number,
   limits: ReadonlyMap<string, number> | undefined,
   isFull: () => boolean = () => false,
-): Slots {
-  let held: { readonly delivery: Delivery; readonly since: number }[] = []
+): Slots<T> {
+  let held: Held<T>[] = []
   let running = 0,
     ahead = 0,
     ended = 0,
     windowStart = 0,
-    leadMs = AHEAD_WINDOW_MS
+    leadMs = AHEAD_WINDOW_MS,
+    taken = 0,
+    rejected = 0
   const runningOf = new Map<string, number>()
   const free = (queue: string) => !limits || (runningOf.get(queue) ?? 0) < (limits.get(queue) ?? concurrency)
   const count = (queue: string, by: number) => {
@@ -48,7 +59,10 @@ export function createSlots(
     ended = 0
     windowStart = now
   }
-  const take = (wanted: (item: { readonly delivery: Delivery; readonly since: number }) => boolean) => {
+  /** What must be taken to have so many that run. */
+  const grossOf = (net: number) =>
+    net > 0 && rejected > 0 ? net + Math.min(AHEAD_MAX, Math.round((net * rejected) / (taken - rejected))) : Math.max(0, net)
+  const take = (wanted: (item: Held<T>) => boolean) => {
     const taken = held.filter(wanted)
     if (taken.length > 0) held = held.filter(item => !wanted(item))
     return taken.map(({ delivery }) => delivery)
@@ -62,7 +76,7 @@ export function createSlots(
     },
     wanted(now) {
       adapt(now)
-      const max = isFull() ? 0 : Math.max(0, concurrency + ahead - running - held.length)
+      const max = isFull() ? 0 : grossOf(concurrency + ahead - running - held.length)
       if (!limits) return { max }
       const room: Record<string, number> = Object.create(null)
       for (const [queue, limit] of limits) room[queue] = limit + ahead - (runningOf.get(queue) ?? 0)
@@ -72,20 +86,25 @@ export function createSlots(
         },
       } of held)
         room[queue] = (room[queue] ?? 0) - 1
-      for (const queue of limits.keys()) room[queue] = Math.max(0, room[queue]!)
+      for (const queue of limits.keys()) room[queue] = grossOf(room[queue]!)
       return { max: Object.values(room).some(left => left > 0) ? max : 0, room }
     },
-    hold(delivery, now) {
-      held.push({ delivery, since: now })
+    took(count, none) {
+      const before = Math.max(0, 1 - count / REJECTED_OVER)
+      taken = taken * before + count
+      rejected = rejected * before + none
+    },
+    hold(delivery, now, run) {
+      held.push({ delivery, run, since: now })
     },
     next() {
       if (running >= concurrency || held.length === 0 || isFull()) return undefined
       const index = limits ? held.findIndex(({ delivery }) => free(delivery.envelope.queue)) : 0
       if (index < 0) return undefined
-      const { delivery } = index === 0 ? held.shift()! : held.splice(index, 1)[0]!
+      const next = index === 0 ? held.shift()! : held.splice(index, 1)[0]!
       running++
-      count(delivery.envelope.queue, 1)
-      return delivery
+      count(next.delivery.envelope.queue, 1)
+      return next
     },
     end(queue) {
       running--

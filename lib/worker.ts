@@ -28,6 +28,7 @@ import { knownOptions } from './options.ts'
 import { tooLate } from './pusher.ts'
 import { createSettler } from './settler.ts'
 import { createSlots } from './slots.ts'
+import type { Run } from './run.ts'
 import type { Stuck } from './stuck.ts'
 import type { WorkSettings } from './work-options.ts'
 
@@ -93,7 +94,7 @@ export async function startWorker(
 ): Promise<Worker> {
   const { broker, clock, events } = live
   const { queues, limits, concurrency, leaseMs, graceMs, maxMessages } = settings
-  const slots = createSlots(concurrency, limits, () => stuck.isFull)
+  const slots = createSlots<Run>(concurrency, limits, () => stuck.isFull)
   const taking = new AbortController(),
     lost = new Set<string>()
   /** Aborted to end one take; and the queues that it may bring nothing of. */
@@ -152,11 +153,25 @@ export async function startWorker(
   function startHeld(): void {
     if (stopping || starting) return // what ends at once starts the next in this loop, and not in one more call
     starting = true
-    for (let delivery = slots.next(); delivery; delivery = slots.next()) {
+    for (let next = slots.next(); next; next = slots.next()) {
       started++
-      executor.execute(delivery)
+      executor.execute(next.run, next.delivery)
     }
     starting = false
+  }
+  /** Holds what can run. What cannot be read is settled at once, past those that wait for a slot: says how many those are. */
+  function admit(deliveries: readonly Delivery[], now: number): number {
+    let rejected = 0
+    for (const delivery of deliveries) {
+      const read = executor.read(delivery)
+      if ('settlement' in read) {
+        rejected++
+        settler.add(read)
+      } else slots.hold(delivery, now, read)
+    }
+    started += rejected
+    slots.took(deliveries.length, rejected)
+    return rejected
   }
   function giveBack(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
@@ -209,9 +224,10 @@ export async function startWorker(
         trouble = 0
         const now = (answeredAt = clock.monotonic())
         if (deliveries.length > 0) failpoint?.('after-take')
-        for (const delivery of deliveries) slots.hold(delivery, now)
+        const rejected = admit(deliveries, now)
         if (stopping) return
         startHeld()
+        if (rejected > 0) await rest() // their settlements go with the next take; and a flood of them leaves others their turn
         if (deliveries.length > 0 || settings.until !== 'idle') continue
         await finish()
       } catch (error) {

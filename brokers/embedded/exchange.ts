@@ -80,7 +80,8 @@ export function exchange(book: Ledger, kept: Messages, leases: Leases, rows: Exp
     settle(consumer, { tokens, specials }) {
       const verdicts = new Uint8Array(tokens.length),
         settled: Held[] = [],
-        heads: [Held, Special][] = []
+        heads: [Held, Special][] = [],
+        buried = new Map<number, number>()
       book.onAbort(() => {
         for (const held of settled) consumer.held.set(held.n, held)
         consumer.held = new Map([...consumer.held].sort(([a], [b]) => a - b))
@@ -96,9 +97,11 @@ export function exchange(book: Ledger, kept: Messages, leases: Leases, rows: Exp
         if (!special) leases.finish(held)
         else if (special.kind === 'release' && special.afterMs <= 0) heads.push([held, special])
         else apply(held, special)
+        if (special?.kind === 'dead') buried.set(held.queue, (buried.get(held.queue) ?? 0) + 1)
       }
       // To the head last first, so that what was taken first is first again.
       for (const [held, special] of heads.sort(([a], [b]) => b.n - a.n)) apply(held, special)
+      for (const [no, count] of buried) kept.trimDead(book.queue(no), 2 * count)
       return verdicts
     },
   }

@@ -53,6 +53,7 @@ export interface Messages {
   until(queue: Queue, place: Place, record: Buffer, due: number, band?: Band): void
   /** To the head of where it waits. */
   putBack(queue: Queue, place: Place, record: Buffer): void
+  /** Call `trimDead` afterwards: once for many, as to look for the oldest costs as much as to bury one. */
   bury(queue: Queue, place: Place, record: Buffer, reason: string, error: Uint8Array | undefined): void
   revive(queue: Queue, place: Place, record: Buffer, to: Queue): boolean
   /** Takes a message away: its record and its id. */
@@ -203,7 +204,6 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
       weigh(queue, dead.length - record.length)
       queue.dead++
       place(queue, dead, AREA.dead, queue.next++)
-      self.trimDead(queue, 2)
     },
     revive(queue, from, record, to) {
       const end = idEnd(record)
@@ -247,7 +247,7 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
       return due.length === most
     },
     trimDead(queue, most) {
-      if (queue.dead === 0) return
+      if (queue.dead <= maxDead && !self.overdue(queue)) return
       for (const from of oldestDead(queue, most)) {
         const record = self.read(queue, from)!
         if (queue.dead <= maxDead && atOf(record) > book.now - maxDeadMs) return

@@ -9,10 +9,10 @@ const delivery = (queue = 'q'): Delivery => ({
   envelope: { id: `${made}`, queue, body: new Uint8Array(), attempt: 0, priority: 1 },
 })
 /** Starts and ends so many handlers, each within `everyMs`; the time it is afterwards. */
-function runMany(slots: Slots, count: number, everyMs: number, from = 0): number {
+function runMany(slots: Slots<undefined>, count: number, everyMs: number, from = 0): number {
   let now = from
   for (let i = 0; i < count; i++) {
-    slots.hold(delivery(), now)
+    slots.hold(delivery(), now, undefined)
     slots.next()
     slots.end('q')
     now += everyMs
@@ -29,7 +29,7 @@ t.test('a worker holds ahead what its handlers run while the broker answers', as
     [0.01, 1, 256], // never more than 256
     [1, 10_000, 100], // a broker that hangs is no reason to hoard
   ] as const) {
-    const slots = createSlots(1, undefined)
+    const slots = createSlots<undefined>(1, undefined)
     for (let i = 0; i < 100; i++) slots.trip(tripMs)
     const now = runMany(slots, Math.ceil(200 / handlerMs), handlerMs)
     t.equal(slots.wanted(now).max, 1 + ahead, `handlers of ${handlerMs} ms, answers after ${tripMs} ms`)
@@ -37,7 +37,7 @@ t.test('a worker holds ahead what its handlers run while the broker answers', as
 })
 
 t.test('concurrency and the limits of queues are never exceeded, and a full queue does not hold back another', async t => {
-  const slots = createSlots(
+  const slots = createSlots<undefined>(
     3,
     new Map([
       ['a', 1],
@@ -45,30 +45,30 @@ t.test('concurrency and the limits of queues are never exceeded, and a full queu
     ]),
   )
   t.match(slots.wanted(0), { max: 3, room: { a: 1, b: 2 } })
-  for (const queue of ['a', 'a', 'b', 'b', 'b']) slots.hold(delivery(queue), 0)
-  const started = [slots.next(), slots.next(), slots.next(), slots.next()].map(found => found?.envelope.queue)
+  for (const queue of ['a', 'a', 'b', 'b', 'b']) slots.hold(delivery(queue), 0, undefined)
+  const started = [slots.next(), slots.next(), slots.next(), slots.next()].map(found => found?.delivery.envelope.queue)
   t.strictSame(started, ['a', 'b', 'b', undefined])
   t.match(slots.wanted(0), { max: 0, room: { a: 0, b: 0 } })
   slots.end('b')
-  t.equal(slots.next()?.envelope.queue, 'b', 'the second of a waits for the first, b goes on')
+  t.equal(slots.next()?.delivery.envelope.queue, 'b', 'the second of a waits for the first, b goes on')
   t.equal(slots.running, 3)
   t.equal(slots.held, 1)
-  const wide = createSlots(1, new Map([['a', 5]]))
-  for (const queue of ['a', 'a']) wide.hold(delivery(queue), 0)
+  const wide = createSlots<undefined>(1, new Map([['a', 5]]))
+  for (const queue of ['a', 'a']) wide.hold(delivery(queue), 0, undefined)
   t.strictSame(
-    [wide.next(), wide.next()].map(found => found?.envelope.queue),
+    [wide.next(), wide.next()].map(found => found?.delivery.envelope.queue),
     ['a', undefined],
     'a limit above all of them is none',
   )
 })
 
 t.test('what could not start for a second goes back; what lost its lease is forgotten', async t => {
-  const slots = createSlots(1, undefined)
+  const slots = createSlots<undefined>(1, undefined)
   const [first, second, third] = [delivery(), delivery(), delivery()]
-  slots.hold(first, 0)
-  slots.hold(second, 0)
-  slots.hold(third, 500)
-  t.equal(slots.next(), first)
+  slots.hold(first, 0, undefined)
+  slots.hold(second, 0, undefined)
+  slots.hold(third, 500, undefined)
+  t.equal(slots.next()?.delivery, first)
   t.strictSame(slots.overdue(1_000), [], 'a second is not over yet')
   t.strictSame(slots.overdue(1_001), [second])
   slots.forget(new Set([third.token]))
