@@ -90,6 +90,9 @@ export const MAX_BLOCK_MS = DEFAULTS.maxBlock.value
 export const TAKE_WAIT_MS = 5_000
 /** A worker that takes nothing, as its handlers all run, asks the broker for a count so often, to know whether it is there. */
 export const ASK_MS = 4_000
+/** Lines about problems of one kind, a second: what comes beyond is a number in one line more, as a flood of messages must not be a flood of lines. */
+export const PROBLEM_LINES = 20
+export const PROBLEM_LINES_MS = 1_000
 /** Waits after the broker could not be reached: doubled each time, with jitter. */
 export const TROUBLE_MIN_MS = 100
 export const TROUBLE_MAX_MS = 5_000

@@ -1,7 +1,10 @@
 /**
  * What goes wrong with messages, in words: one line each, the same on the command line and in the log of an app whose
- * worker was started in code. Nothing that goes well is looked at twice: a message that is done costs two comparisons.
+ * worker was started in code. Nothing that goes well is looked at twice: a message that is done costs two comparisons. Lines are
+ * bounded in rate, by kind: whoever can write to a queue must not be able to fill a disk with what is said of it.
  */
+import type { Clock, Timer } from './clock.ts'
+import { PROBLEM_LINES, PROBLEM_LINES_MS } from './defaults.ts'
 import { shortDuration } from './duration.ts'
 import type { Events, EventStream } from './events.ts'
 import { type Failure, failureOf } from './failure.ts'
@@ -73,22 +76,86 @@ function outcomeText(outcome: Outcome, attempt: number): string {
   }
 }
 
-/** The same events, with a line in the log for each problem. */
-export function reporting(events: EventStream, log: Logger): EventStream {
+/** What a problem counts as: a flood of one kind leaves the lines of the others. */
+export type ProblemKind = Outcome['kind'] | 'lost' | 'rejected'
+export const problemOf = ({ outcome, settled }: Events['settled']): ProblemKind => (settled === 'lost' ? 'lost' : outcome.kind)
+
+/** `dead 2980 more that could not be read, within 1s`. */
+export const leftOutLine = (kind: ProblemKind, count: number): string => {
+  const what = kind === 'rejected' ? `dead ${count} more that could not be read` : `${kind} ${count} more`
+  return `${what}, within ${shortDuration(PROBLEM_LINES_MS)}`
+}
+
+export const leftOutFacts = (kind: ProblemKind, count: number): object => ({
+  kind: 'left out',
+  of: kind,
+  count,
+  withinMs: PROBLEM_LINES_MS,
+})
+export const levelOfKind = (kind: ProblemKind): 'warn' | 'error' => (kind === 'lost' || kind === 'retry' ? 'warn' : 'error')
+
+export interface LineLimit {
+  /** Whether one more line of this kind may be written now; if not, it is counted. */
+  allows(kind: ProblemKind): boolean
+  /** Tells at once what was left out. */
+  flush(): void
+}
+
+/** @param tell is called once a kind and second in which lines were left out, when that second is over */
+export function lineLimit(clock: Clock, tell: (kind: ProblemKind, count: number) => void): LineLimit {
+  interface Second {
+    readonly since: number
+    lines: number
+    leftOut: number
+    timer?: Timer
+  }
+  const seconds = new Map<ProblemKind, Second>()
+  function end(kind: ProblemKind, { timer, leftOut }: Second): void {
+    timer?.cancel()
+    seconds.delete(kind)
+    if (leftOut > 0) tell(kind, leftOut)
+  }
+  return {
+    allows(kind) {
+      const now = clock.monotonic()
+      let second = seconds.get(kind)
+      if (second && now - second.since >= PROBLEM_LINES_MS) {
+        end(kind, second)
+        second = undefined
+      }
+      if (!second) seconds.set(kind, (second = { since: now, lines: 0, leftOut: 0 }))
+      if (second.lines < PROBLEM_LINES) return ++second.lines > 0
+      const full = second
+      full.leftOut++
+      full.timer ??= clock.after(full.since + PROBLEM_LINES_MS - now, () => end(kind, full), { ref: false })
+      return false
+    },
+    flush() {
+      for (const [kind, second] of seconds) end(kind, second)
+    },
+  }
+}
+
+/** The same events, with a line in the log for each problem; and what tells, when they end, of those left out. */
+export function reporting(events: EventStream, log: Logger, clock: Clock): EventStream & { flush(): void } {
   const say = (level: 'warn' | 'error', text: string, facts: () => object) =>
     log === consoleLogger && isJsonLog() ? log[level](facts(), text) : log[level](text)
+  const limit = lineLimit(clock, (kind, count) =>
+    say(levelOfKind(kind), leftOutLine(kind, count), () => leftOutFacts(kind, count)),
+  )
   return {
+    flush: limit.flush,
     watched: (kind, isProblem) => isProblem === true || events.watched(kind),
     emit(kind, event) {
       events.emit(kind, event)
-      if (kind === 'rejected') {
+      if (kind === 'rejected' && limit.allows('rejected')) {
         const rejected = event as Events['rejected']
         say('error', rejectedLine(rejected), () => rejectedFacts(rejected))
       }
       if (kind !== 'settled') return
       const end = event as Events['settled']
-      if (!isProblem(end.outcome, end.settled)) return
-      say(levelOf(end), settledLine(end), () => settledFacts(end))
+      if (isProblem(end.outcome, end.settled) && limit.allows(problemOf(end)))
+        say(levelOf(end), settledLine(end), () => settledFacts(end))
     },
   }
 }

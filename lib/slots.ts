@@ -44,7 +44,8 @@ export function createSlots<T>(
     windowStart = 0,
     leadMs = AHEAD_WINDOW_MS,
     taken = 0,
-    rejected = 0
+    rejected = 0,
+    factor = 1
   const runningOf = new Map<string, number>()
   const free = (queue: string) => !limits || (runningOf.get(queue) ?? 0) < (limits.get(queue) ?? concurrency)
   const count = (queue: string, by: number) => {
@@ -59,9 +60,11 @@ export function createSlots<T>(
     ended = 0
     windowStart = now
   }
-  /** What must be taken to have so many that run. */
+  /** What must be taken to have so many that run; twice as much after each take that brought none. */
   const grossOf = (net: number) =>
-    net > 0 && rejected > 0 ? net + Math.min(AHEAD_MAX, Math.round((net * rejected) / (taken - rejected))) : Math.max(0, net)
+    net > 0 && rejected > 0
+      ? net + Math.min(AHEAD_MAX, Math.round((factor * net * rejected) / (taken - rejected)))
+      : Math.max(0, net)
   const take = (wanted: (item: Held<T>) => boolean) => {
     const taken = held.filter(wanted)
     if (taken.length > 0) held = held.filter(item => !wanted(item))
@@ -93,6 +96,7 @@ export function createSlots<T>(
       const before = Math.max(0, 1 - count / REJECTED_OVER)
       taken = taken * before + count
       rejected = rejected * before + none
+      factor = none > 0 && none === count ? factor * 2 : 1
     },
     hold(delivery, now, run) {
       held.push({ delivery, run, since: now })

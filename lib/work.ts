@@ -28,7 +28,8 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     log.warn({ chain: chain.map(({ name }) => name) }, 'the middleware chain has no retries: a message that fails once is dead')
   const opened = await app.open()
   app.checkOpen(opened)
-  const live = app.reports ? { ...opened, events: reporting(opened.events, log) } : opened
+  const reports = app.reports ? reporting(opened.events, log, opened.clock) : undefined
+  const live = reports ? { ...opened, events: reports } : opened
   const stuck = createStuck(settings.maxStuck, live.events, log)
   const threads = app.isolates ? lazyThreads(app, live, settings) : undefined
   const innermost = createInnermost({
@@ -56,7 +57,10 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     throw error
   }
   workers.add(worker)
-  void worker.stopped.then(() => workers.delete(worker))
+  void worker.stopped.then(() => {
+    workers.delete(worker)
+    reports?.flush()
+  })
   return worker
 }
 

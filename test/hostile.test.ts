@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { embeddedBroker } from '../brokers/embedded/index.ts'
 import type { Broker } from '../lib/broker.ts'
+import { decodeFailure } from '../lib/failure.ts'
 import { folder } from './brokers/embedded-target.ts'
 import { BAD, patched } from './helpers/bad-bodies.ts'
 import { open } from './helpers/open.ts'
@@ -61,7 +62,11 @@ t.test('a dead letter of those is read, revived and dead again with the same byt
   const { revive, find, list } = inspectorOf(intruder)
   await revive('default', [id])
   await until('rejected', 2)
-  t.match(await find(id), { place: 'dead', envelope: { body } })
+  const dead = await find(id)
+  t.match(dead, { place: 'dead', envelope: { body } })
+  const failure = decodeFailure(dead!.error)
+  t.match(failure, { type: 'GreenroomError', code: 'BODY_UNDECODABLE', message: /Not a message/ })
+  t.notOk(failure!.stack ?? failure!.cause?.stack, 'our own stack tells nobody anything, and would be most of what it costs')
   t.equal((await list('default', 'dead')).entries.length, 1)
 })
 

@@ -1,8 +1,21 @@
-/** What a worker tells the person who started it: a few lines at the start, then one a problem; with --verbose one a message. */
+/** What a worker tells the person who started it: a few lines at the start, then one a problem, so many a second; with --verbose one a message. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type Clock, systemClock } from '../../lib/clock.ts'
 import { listed } from '../../lib/errors.ts'
 import type { Events } from '../../lib/events.ts'
-import { isProblem, levelOf, rejectedFacts, rejectedLine, settledFacts, settledLine } from '../../lib/problems.ts'
+import {
+  isProblem,
+  leftOutFacts,
+  leftOutLine,
+  levelOf,
+  levelOfKind,
+  lineLimit,
+  problemOf,
+  rejectedFacts,
+  rejectedLine,
+  settledFacts,
+  settledLine,
+} from '../../lib/problems.ts'
 import type { WorkOptions } from '../../lib/work-options.ts'
 import type { Found } from '../apps.ts'
 import type { Io } from '../command.ts'
@@ -28,12 +41,19 @@ export function sayFirst(io: Io, broker: string, options: WorkOptions, found: Fo
 }
 
 /** Prints what becomes of messages until the returned function is called. An app that logs by itself reports its own problems. */
-export function report(io: Io, { verbose, problems }: { readonly verbose: boolean; readonly problems: boolean }): () => void {
+export function report(
+  io: Io,
+  { verbose, problems, clock = systemClock }: { readonly verbose: boolean; readonly problems: boolean; readonly clock?: Clock },
+): () => void {
+  const limit = lineLimit(clock, (kind, count) => {
+    const msg = leftOutLine(kind, count)
+    io.error(inColumns(msg), { level: levelOfKind(kind), msg, ...leftOutFacts(kind, count) })
+  })
   const settled = (event: unknown) => {
     const end = event as Events['settled'],
       { outcome } = end,
       isBad = isProblem(outcome, end.settled)
-    if (isBad ? !problems && !verbose : !verbose) return
+    if (!verbose && !(isBad && problems && limit.allows(problemOf(end)))) return
     const msg = settledLine(end),
       facts = { msg, ...settledFacts(end) }
     const stack = verbose && 'error' in outcome && outcome.error !== undefined ? stackOf(outcome.error) : []
@@ -46,7 +66,7 @@ export function report(io: Io, { verbose, problems }: { readonly verbose: boolea
     )
   }
   const rejected = (event: unknown) => {
-    if (!problems && !verbose) return
+    if (!verbose && !(problems && limit.allows('rejected'))) return
     const end = event as Events['rejected'],
       msg = rejectedLine(end)
     io.error(inColumns(msg), { level: 'error', msg, ...rejectedFacts(end) })
@@ -56,6 +76,7 @@ export function report(io: Io, { verbose, problems }: { readonly verbose: boolea
   return () => {
     unsubscribe('greenroom:settled', settled)
     unsubscribe('greenroom:rejected', rejected)
+    limit.flush()
   }
 }
 

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { giveUp, logging, standard } from '../../index.ts'
-import type { Events } from '../../lib/events.ts'
+import { type Events, eventStream } from '../../lib/events.ts'
 import { internalsOf } from '../../lib/internals.ts'
-import { rejectedLine, settledLine } from '../../lib/problems.ts'
+import { PROBLEM_LINES } from '../../lib/defaults.ts'
+import { movingClock } from '../../lib/moving-clock.ts'
+import { leftOutLine, lineLimit, rejectedLine, reporting, settledLine } from '../../lib/problems.ts'
 import { testing } from '../../testing.ts'
 import { install } from '../cli/program.ts'
 import { pushRaw } from '../helpers/raw.ts'
@@ -72,6 +74,65 @@ t.test('the log has one line for what is tried again, dead, or no message; none 
     `error dead gives ${given} N  gave up: no such user`,
     `warn retry fails ${failed} N  run 1 failed: Error: no answer; again in 1ms`,
   ])
+})
+
+t.test('a flood of one kind is so many lines a second, and a number; the others keep theirs', async t => {
+  const clock = movingClock(),
+    { log, lines } = keepLines()
+  let from = 0
+  const events = reporting(eventStream([], log), log, clock),
+    told = () => lines.slice(from, (from = lines.length)).map(({ level, facts }) => `${level} ${String(facts)}`)
+  const reject = (count: number) => {
+    for (let n = 0; n < count; n++) events.emit('rejected', { id: 'x', queue: 'q', reason: 'not JSON' })
+  }
+  const one = 'error dead x of the queue q: not JSON'
+  reject(PROBLEM_LINES + 7)
+  t.strictSame(told(), Array(PROBLEM_LINES).fill(one))
+  events.emit('settled', { ...end, outcome: { kind: 'dead', reason: 'expired' } })
+  events.emit('settled', { ...end, settled: 'lost', outcome: { kind: 'dead', reason: 'expired' } })
+  t.strictSame(told(), ['error dead charge inv-1 12ms  expired', 'warn lost charge inv-1 12ms  its lease lapsed, it runs again'])
+  clock.advance(999)
+  t.strictSame(told(), [], 'the second is not over')
+  clock.advance(1)
+  t.strictSame(told(), ['error dead 7 more that could not be read, within 1s'])
+  reject(PROBLEM_LINES)
+  t.strictSame(told(), Array(PROBLEM_LINES).fill(one), 'the next second has lines of its own')
+})
+
+t.test('a worker that stops tells at once what it left out', async t => {
+  const { app, memory, until, lines } = open(t)
+  app.actor(() => {}, { name: 'works' })
+  for (let n = 0; n < PROBLEM_LINES + 3; n++) await pushRaw(memory, 'hello')
+  const worker = await app.work()
+  await until('rejected', PROBLEM_LINES + 3)
+  await worker.close()
+  t.equal(lines.length, PROBLEM_LINES + 1)
+  t.match(lines.at(-1), { level: 'error', facts: 'dead 3 more that could not be read, within 1s' })
+})
+
+t.test('what is left out is told once a second, by kind', async t => {
+  const clock = movingClock(),
+    told: unknown[] = []
+  const limit = lineLimit(clock, (kind, count) => told.push([kind, count, clock.monotonic()]))
+  const many = (kind: 'retry' | 'lost', count: number) =>
+    Array.from({ length: count }, () => limit.allows(kind)).filter(Boolean).length
+  t.equal(many('retry', PROBLEM_LINES), PROBLEM_LINES)
+  clock.advance(5_000)
+  t.strictSame([told, clock.pending], [[], 0], 'nothing was left out, and no timer set')
+  t.equal(many('retry', PROBLEM_LINES), PROBLEM_LINES)
+  clock.advance(400)
+  t.equal(many('retry', 2), 0)
+  t.equal(many('lost', PROBLEM_LINES + 5), PROBLEM_LINES)
+  clock.advance(10_000)
+  t.strictSame(told, [
+    ['retry', 2, 6_000],
+    ['lost', 5, 6_400],
+  ])
+  t.equal(leftOutLine('retry', 2), 'retry 2 more, within 1s')
+  many('retry', PROBLEM_LINES + 1)
+  limit.flush()
+  limit.flush()
+  t.strictSame([told.slice(2), clock.pending], [[['retry', 1, 15_400]], 0])
 })
 
 t.test('whoever composes logging() does not get it twice', async t => {

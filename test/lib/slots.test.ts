@@ -75,3 +75,23 @@ t.test('what could not start for a second goes back; what lost its lease is forg
   t.equal(slots.held, 0)
   t.strictSame(slots.all(), [])
 })
+
+t.test('bodies that are no messages are made up for: by their share, and twice as many after a take of nothing else', async t => {
+  const asked = (...takes: readonly (readonly [count: number, rejected: number])[]) => {
+    const slots = createSlots<undefined>(10, undefined)
+    for (const [count, rejected] of takes) slots.took(count, rejected)
+    return slots.wanted(0).max
+  }
+  t.equal(asked([10, 0]), 10, 'no more where all can run')
+  t.equal(asked([10, 5]), 20, 'one of two: twice as many')
+  t.equal(asked([100, 50], [10, 10]), 10 + 2 * 12)
+  t.equal(asked([100, 50], [10, 10], [10, 10]), 10 + 4 * 14)
+  t.equal(asked([100, 50], [10, 10], [10, 10], [10, 5]), 10 + 14, 'until there are others')
+  t.equal(asked([10, 10]), 10 + 256, 'nothing but those: never more than 256 beyond')
+  t.equal(asked([512, 512], [512, 0]), 10, 'what came long ago does not count')
+  const full = createSlots<undefined>(1, new Map([['q', 1]]))
+  full.took(2, 1)
+  t.match(full.wanted(0), { max: 2, room: { q: 2 } })
+  full.hold(delivery(), 0, undefined)
+  t.match(full.wanted(0), { max: 0, room: { q: 0 } }, 'none for nobody')
+})

@@ -1,7 +1,8 @@
 /** A worker: how much it runs and holds, and what it makes of what it cannot run or settle. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { memoryBroker } from '../../brokers/memory/index.ts'
 import { current } from '../../index.ts'
+import type { Broker } from '../../lib/broker.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import { down, times } from '../helpers/faulty.ts'
 import { open, openFaulty, openMoving } from '../helpers/open.ts'
@@ -271,6 +272,46 @@ t.test('a queue that is full does not wait for another that is empty', async t =
   await app.work({ queues: { busy: 2, idle: 2 } })
   await until('settled', 20)
   t.equal(clock.monotonic(), 0, 'no time had to pass')
+})
+
+/** So many bodies that cannot be read, and behind them a message of `good`; on a broker that counts takes. */
+async function openFlooded(t: Test, bodies: number) {
+  const memory = memoryBroker()
+  let takes = 0
+  const broker: Broker = {
+    ...memory,
+    async consume(options) {
+      const consumer = await memory.consume(options)
+      const take: typeof consumer.take = (...asked) => {
+        takes++
+        return consumer.take(...asked)
+      }
+      return { ...consumer, take, [Symbol.asyncDispose]: () => consumer[Symbol.asyncDispose]() }
+    },
+  }
+  const opened = open(t, { broker })
+  for (let n = 0; n < bodies; n++) await pushRaw(memory, 'no message', `bad-${n}`)
+  return { ...opened, takes: () => takes }
+}
+
+t.test('bodies that cannot be read hold no run slot: a message behind them starts after a few takes', async t => {
+  const { app, until, all, takes } = await openFlooded(t, 1_000)
+  await app.actor(() => {}, { name: 'good' }).send()
+  await app.work({ concurrency: 1 })
+  await until('settled')
+  t.equal(all('rejected').length, 1_000)
+  t.ok(takes() <= 8, `${takes()} takes`)
+})
+
+t.test('a flood of them leaves the event loop its turns', async t => {
+  const { app, until, all } = await openFlooded(t, 2_000)
+  app.actor(() => {}, { name: 'good' })
+  await app.work({ concurrency: 1 })
+  await until('rejected')
+  await turns(1)
+  const rejectedByThen = all('rejected').length
+  t.ok(rejectedByThen < 2_000, `${rejectedByThen} were read before anybody else had a turn`)
+  await until('rejected', 2_000)
 })
 
 t.test('work() refuses what makes no worker', async t => {

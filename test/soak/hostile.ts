@@ -1,12 +1,18 @@
 /**
- * Millions of bodies that cannot be read, pushed past every sender beside good traffic. Each must be a dead letter byte for byte; good
- * messages run exactly once, about as fast as while nobody pushes: both are measured in turns, in one run.
+ * Bodies that cannot be read, pushed past every sender beside good traffic. Each must be a dead letter byte for byte, and good messages run
+ * exactly once, about as fast as while nobody pushes: that is measured in turns, in one run, under two loads.
+ *
+ * Held is the share of good messages a second at half of what the worker manages: that is a service in its ordinary state, and there the flood
+ * may cost nothing but what it takes of the machine. At full load the share is printed and not held: everything shares one queue, first come
+ * first served, one disk and its flushes, and whatever a flood takes of those is missing, as it is with as many well-formed messages.
+ * Both want the machine for themselves: a second load on it makes each flush of the disk longer, for a flood more than for a few.
  */
 import { join } from 'node:path'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
 import type { Broker } from '../../lib/broker.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { member, until } from './crew.ts'
+import type { Load } from './hostile-worker.ts'
 import { hostileBodies } from './hostile-bodies.ts'
 import { type Row, count, exactly, note, pause, scenario, shown } from './scenario.ts'
 
@@ -17,6 +23,18 @@ const PAGE = 1_000
 /** Of what good traffic is without them. */
 const SHARE = 0.9
 
+interface Waited {
+  readonly median: number
+  readonly most: number
+}
+interface Turn extends Waited {
+  readonly ran: number
+  readonly ms: number
+}
+interface Pair {
+  readonly beside: Turn[]
+  readonly alone: Turn[]
+}
 interface Now {
   readonly ran: number
   readonly sent: number
@@ -39,44 +57,46 @@ export const hostile = scenario({
     await using broker = embeddedBroker({ path, maxDead })
     await using worker = await member('hostile-worker', { url: `file:${path}?maxDead=${maxDead}` })
     const now = () => worker.ask<Now>('now')
-    /** What ran during it, and how long it took. */
-    async function during(work: () => Promise<unknown>) {
+    /** What ran during it, how long it took, and how long good messages waited meanwhile. */
+    async function during(work: () => Promise<unknown>): Promise<Turn> {
+      await worker.ask('waited')
       const [before, began] = [await now(), systemClock.monotonic()]
       await work()
       const [after, ended] = [await now(), systemClock.monotonic()]
-      return { ran: after.ran - before.ran, ms: ended - began }
+      return { ran: after.ran - before.ran, ms: ended - began, ...(await worker.ask<Waited>('waited')) }
     }
-    const speed = (parts: readonly { ran: number; ms: number }[]) =>
-      (parts.reduce((sum, { ran }) => sum + ran, 0) / parts.reduce((sum, { ms }) => sum + ms, 0)) * 1_000
-    const beside: { ran: number; ms: number }[] = [],
-      alone: { ran: number; ms: number }[] = []
-    await pause(isShort ? 0 : 5_000)
     let pushed = 0
-    for (let round = 1; round <= rounds; round++) {
-      const goal = Math.floor((messages * round) / rounds)
-      const flood = await during(async () => {
-        pushed = await push(broker, body, pushed, goal, rate)
-        await until('bodies are rejected', async () => {
-          const { rejected } = await now()
-          return rejected >= goal || rejected
-        })
+    /** Hostile ones up to so many, until the worker is through with them. */
+    const flood = (goal: number) => async () => {
+      pushed = await push(broker, body, pushed, goal, rate)
+      await until('bodies are rejected', async () => {
+        const { rejected } = await now()
+        return rejected >= goal || rejected
       })
-      beside.push(flood)
-      alone.push(await during(() => pause(flood.ms / 2)))
-      say(
-        `${shown(pushed)} pushed: ${Math.round(speed([flood]))} good ones a second, ${Math.round(speed(alone.slice(-1)))} without`,
-      )
     }
-    await worker.ask('stop')
-    await until('good ones end', async () => {
-      const { ready, leased } = await broker.inspector!.counts('default')
-      return ready + leased === 0 || ready + leased
-    })
+    const drained = () =>
+      until('good ones end', async () => {
+        const { ran, sent } = await now()
+        return ran === sent || ran
+      })
+    const turns: Record<Exclude<Load, 'none'>, Pair> = { steady: { beside: [], alone: [] }, full: { beside: [], alone: [] } }
+    const halves = rounds * 2
+    for (let half = 1; half <= halves; half++) {
+      const load = half % 2 === 1 ? 'steady' : 'full',
+        { beside, alone } = turns[load]
+      await worker.ask('load', load)
+      await pause(isShort ? 0 : 3_000)
+      const turn = await during(flood(Math.floor((messages * half) / halves)))
+      beside.push(turn)
+      await pause(isShort ? 0 : 1_000) // what waits behind the last of them is theirs
+      alone.push(await during(() => pause(turn.ms / 2)))
+      say(`${shown(pushed)} pushed, ${load}: ${told(beside.slice(-1))} beside, ${told(alone.slice(-1))} without`)
+      await worker.ask('load', 'none')
+      await drained()
+    }
     const { ran, sent, rejected, polluted } = await now(),
       counts = await broker.inspector!.counts('default'),
-      letters = await compare(broker, body, messages),
-      share = speed(beside) / speed(alone),
-      speeds = `${Math.round(speed(beside))} a second beside them, ${Math.round(speed(alone))} without`
+      letters = await compare(broker, body, messages)
     return [
       note('how the worker process ended', worker.ended ?? 'it did not'),
       exactly('worker processes that ended', 0, worker.ended === undefined ? 0 : 1),
@@ -86,15 +106,24 @@ export const hostile = scenario({
       exactly('hostile ones, each found once', messages, letters.found),
       exactly('good ones that ran, of those sent', sent, ran),
       exactly('changes to Object.prototype', 0, polluted ? 1 : 0),
-      goodRow(share, speeds, isShort),
+      heldRow(turns.steady, isShort),
+      note('the same at full load', comparison(turns.full)),
     ]
   },
 })
 
-function goodRow(share: number, speeds: string, isShort: boolean): Row {
-  const what = 'good traffic, of what it is without them',
-    measured = `${(share * 100).toFixed(1)}% (${speeds})`
-  return isShort ? note(what, measured) : { what, goal: `at least ${SHARE * 100}%`, measured, ok: share >= SHARE }
+const sum = (turns: readonly Turn[], of: 'ran' | 'ms') => turns.reduce((all, turn) => all + turn[of], 0)
+const speed = (turns: readonly Turn[]) => (sum(turns, 'ran') / sum(turns, 'ms')) * 1_000
+const worst = (turns: readonly Turn[], of: keyof Waited) => Math.round(Math.max(...turns.map(turn => turn[of])))
+const told = (turns: readonly Turn[]) =>
+  `${Math.round(speed(turns))} a second, waits of ${worst(turns, 'median')} ms (1% over ${worst(turns, 'most')})`
+const shareOf = ({ beside, alone }: Pair) => speed(beside) / speed(alone)
+const comparison = (pair: Pair) => `${(shareOf(pair) * 100).toFixed(1)}% (${told(pair.beside)}; ${told(pair.alone)} without)`
+
+function heldRow(pair: Pair, isShort: boolean): Row {
+  const what = 'good traffic at a steady pace, of what it is without them',
+    measured = comparison(pair)
+  return isShort ? note(what, measured) : { what, goal: `at least ${SHARE * 100}%`, measured, ok: shareOf(pair) >= SHARE }
 }
 
 /** Pushes those from `from` to before `to`, so many a second. */
