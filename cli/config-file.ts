@@ -48,6 +48,7 @@ export async function readConfigFile(io: Io): Promise<ConfigFile> {
     file,
     ...(modules && { modules: modules.map(here) }),
     ...(module !== undefined && { module: here(module) }),
+    ...(typeof worker?.pidFile === 'string' && { worker: { ...worker, pidFile: here(worker.pidFile) } }),
   }
 }
 

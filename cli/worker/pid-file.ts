@@ -3,7 +3,7 @@
  * one living worker, and is taken away at the end by the one it belongs to.
  */
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Io } from '../command.ts'
 import { usage } from '../failure.ts'
 
@@ -49,6 +49,7 @@ export function claimPidFile(path: string, cwd: string, pid: number): () => void
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
+    if (code === 'ENOENT') throw usage(`--pid-file ${path} has no folder to be in`, `Make it first: mkdir -p ${dirname(file)}`)
     throw usage(`--pid-file ${path} cannot be written: ${message}`, 'Give a path in a folder that this user may write to')
   } finally {
     remove(own)
@@ -79,7 +80,13 @@ function remove(file: string): void {
 
 const pidIn = (text: string): number | undefined => (/^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined)
 
-/** Whether a process runs, and may be a worker: after a crash its id may be that of any other program. One word is the title that a module gave it. */
+/** How the command line may be called: by its name, by its file, or as this one was. */
+const PROGRAMS = ['greenroom', 'main.js', basename(process.argv[1] ?? 'greenroom')]
+
+/**
+ * Whether a process runs, and may be a worker: after a crash its id may be that of any other program. Its words do not tell where its
+ * pid file is, which may be named in the environment or in greenroom.config.*. One word is the title that a module gave it.
+ */
 function isWorker(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -87,7 +94,7 @@ function isWorker(pid: number): boolean {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
   }
   const words = textOf(`/proc/${pid}/cmdline`)?.split('\0').filter(Boolean) ?? [] // none where there is no /proc
-  return words.length <= 1 || (words.includes('worker') && words.some(word => word.startsWith('--pid-file')))
+  return words.length <= 1 || (words.includes('worker') && words.some(word => PROGRAMS.includes(basename(word))))
 }
 
 function textOf(file: string): string | undefined {

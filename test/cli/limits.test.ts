@@ -113,6 +113,16 @@ t.test('without a parent it drains, and its exit code asks to be started again',
   )
 })
 
+t.test('a handler that was left behind is named when the process stops', async t => {
+  const where = folderOf(t, { 'jobs.mjs': JOBS })
+  const worker = greenroom(where, ['worker', 'jobs.mjs', '--max-stuck=5', '--abort-grace=50ms'])
+  await cli(['send', 'hang'], { cwd: where })
+  await worker.until(/^dead +hang/m)
+  worker.child.kill('SIGTERM')
+  t.equal(await worker.ended, 0)
+  t.match(worker.output, /^stopping: no handler is running, 1 left behind$/m)
+})
+
 t.test('a limit below what it takes to start is refused', async t => {
   const where = folderOf(t, { 'jobs.mjs': JOBS })
   for (const argv of [[], ['--processes=2']]) {
@@ -178,7 +188,7 @@ t.test('a stale --pid-file is replaced; what is not one is left alone; one that 
   t.match(wrong.output, /^greenroom: --pid-file worker\.pid is a file that holds something else\. /)
   const nowhere = greenroom(where, ['worker', 'jobs.mjs', '--pid-file=no/such/worker.pid'])
   t.equal(await nowhere.ended, 2)
-  t.match(nowhere.output, /^greenroom: --pid-file no\/such\/worker\.pid cannot be written: ENOENT/)
+  t.match(nowhere.output, `greenroom: --pid-file no/such/worker.pid has no folder to be in. Make it first: mkdir -p ${join(where, 'no/such')}\n`)
   writeFileSync(file, '')
   const worker = greenroom(where, ['worker', 'jobs.mjs', '--pid-file=worker.pid'])
   await worker.until(/^ready;/m)
@@ -188,4 +198,29 @@ t.test('a stale --pid-file is replaced; what is not one is left alone; one that 
   t.equal(readFileSync(file, 'utf8'), `${other.pid}\n`)
   other.child.kill('SIGKILL')
   await other.ended
+})
+
+t.test('a --pid-file that the environment or greenroom.config.* names is guarded as well, and outlives a second worker', async t => {
+  const where = folderOf(t, { 'jobs.mjs': JOBS }),
+    file = join(where, 'worker.pid')
+  const start = (from: 'flag' | 'environment' | 'file', ...argv: readonly string[]) =>
+    from === 'flag'
+      ? greenroom(where, ['worker', 'jobs.mjs', '--pid-file=worker.pid', ...argv])
+      : greenroom(where, ['worker', 'jobs.mjs', ...argv], from === 'file' ? {} : { env: { GREENROOM_PID_FILE: 'worker.pid' } })
+  for (const from of ['environment', 'file'] as const) {
+    if (from === 'file') writeFileSync(join(where, 'greenroom.config.mjs'), `export default { worker: { pidFile: 'worker.pid' } }`)
+    const worker = start(from)
+    await worker.until(/^ready;/m)
+    for (const other of ['flag', from] as const) {
+      const second = start(other, '--drain')
+      t.equal(await second.ended, 2, second.output)
+      t.match(second.output, `belongs to process ${worker.pid}, which runs`)
+    }
+    const broken = greenroom(where, ['worker', 'missing.mjs'], { env: { GREENROOM_PID_FILE: 'worker.pid' } })
+    t.not(await broken.ended, 0)
+    t.equal(readFileSync(file, 'utf8'), `${worker.pid}\n`)
+    worker.child.kill('SIGTERM')
+    t.equal(await worker.ended, 0)
+    t.notOk(existsSync(file))
+  }
 })
