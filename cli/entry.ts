@@ -6,7 +6,7 @@ import { decodeFailure, failureOf } from '../lib/failure.ts'
 import type { Message } from '../lib/message.ts'
 import { STATES } from '../lib/handle.ts'
 import { PRIORITIES } from '../lib/message.ts'
-import { errorText } from '../lib/problems.ts'
+import { errorText, isCrashLoop } from '../lib/problems.ts'
 import { facts, jsonText, plural, prettyLines, relative, safe, timeText } from './text.ts'
 
 /** The word of `state()` for a place; and what else should be known. */
@@ -46,7 +46,7 @@ export function entryLines(entry: Entry, encoder: Encoder, now: number): string[
       ['queue', queue],
       ...(message ? [['actor', message.actor] as const] : []),
       ['priority', PRIORITIES[priority]!],
-      ['retries', `${attempt}, delivery ${deliveries}`],
+      ['retries', `${attempt}, delivery ${deliveries}${isCrashLoop(reason) ? ', which did not run' : ''}`],
       ...(message ? [['sent', timeText(message.timestamp, now)] as const] : []),
       [place === 'dead' ? 'died' : 'stored', timeText(at, now)],
       ...(dueAt === undefined ? [] : [['due', timeText(dueAt, now)] as const]),

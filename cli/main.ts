@@ -8,7 +8,7 @@ import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../lib/clock.ts'
 import type { Io, StopCause } from './command.ts'
-import { crashLine } from './crash.ts'
+import { crashLine, exitLine } from './crash.ts'
 import { forkChild, NUMBER, REPORTS } from './fork.ts'
 import { ioOf } from './json-io.ts'
 import { run } from './run.ts'
@@ -28,6 +28,9 @@ const stop = (cause: StopCause) => {
 /** Set by a parent of ours; taken out, so that nothing started by a handler thinks it were a child. */
 const number = process.send && Number(process.env[NUMBER])
 delete process.env[NUMBER]
+
+/** Its end: it was asked for, or somebody has said why. */
+let isExpected = false
 
 const io: Io = {
   print: (line, _, more = []) => {
@@ -64,7 +67,10 @@ const io: Io = {
   onStop: listener => subscribe(listeners, listener),
   onReload: listener => subscribe(reloaders, listener),
   fork: (args, number, told) => forkChild(fileURLToPath(import.meta.url), args, number, told),
-  quit: code => process.exit(code),
+  quit: code => {
+    isExpected = true
+    process.exit(code)
+  },
 }
 
 function subscribe<L>(to: Set<L>, listener: L): () => void {
@@ -112,10 +118,17 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 // A monitor, so that Node ends the process as it would without us. It is silent where the user's own code has a say.
 process.on('uncaughtExceptionMonitor', (error, origin) => {
   const line = process.listenerCount('uncaughtException') === 0 ? crashLine(error, origin) : undefined
-  if (line !== undefined) ioOf(process.argv.slice(2), io).error(line, { level: 'error' })
+  if (line === undefined) return
+  ioOf(process.argv.slice(2), io).error(line, { level: 'error' })
+  isExpected = true
+})
+process.on('exit', code => {
+  const line = isExpected ? undefined : exitLine(code)
+  if (line !== undefined) ioOf(process.argv.slice(2), io).error(line, { level: 'error', exit: code })
 })
 
 process.exitCode = await run(process.argv.slice(2), io)
+isExpected = true
 if (isHungUp) {
   // As a program ends whose terminal closes. Node aborts where it finds the terminal gone at an ordinary exit.
   process.removeAllListeners('SIGHUP')

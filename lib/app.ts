@@ -121,6 +121,7 @@ export function createApp<const M extends readonly Entry[]>(
   const definitions = new Map<string, Definition>(),
     duplicates = new Map<string, Set<string>>()
   const workers = new Set<Worker>()
+  const running: Internals['running'] = new Set()
 
   const realWorld: World = {
     clock: systemClock,
@@ -227,6 +228,7 @@ export function createApp<const M extends readonly Entry[]>(
     log,
     namespace,
     workers,
+    running,
     place,
     get isolates() {
       return world === realWorld

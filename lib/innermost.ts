@@ -17,6 +17,7 @@ import type { Logger } from './log.ts'
 import type { Message } from './message.ts'
 import type { AbortReason } from './middleware.ts'
 import type { Outcome } from './outcome.ts'
+import { crashLoopText } from './problems.ts'
 import { shared } from './registry.ts'
 import { interrupted, type Run } from './run.ts'
 import { isMismatch, validate } from './schema.ts'
@@ -40,7 +41,7 @@ export function createInnermost(parts: InnermostParts): Stage {
   /** Why a message does not run here at all. */
   function refusal(run: Run, definition: Definition | undefined): Outcome | undefined {
     const { message, deliveries, reason } = run
-    if (deliveries > maxDeliveries) return { kind: 'dead', reason: `crash loop: ${deliveries - 1} workers died or froze with it` }
+    if (deliveries > maxDeliveries) return { kind: 'dead', reason: crashLoopText(deliveries - 1) }
     if (reason) return interrupted(reason, message.actor)
     return definition?.handler ? undefined : unknown(message, run.log)
   }

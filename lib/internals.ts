@@ -23,6 +23,8 @@ export interface Internals {
   readonly log: Logger
   readonly namespace: string
   readonly workers: Set<Worker>
+  /** What each of them runs. */
+  readonly running: Set<() => readonly Message[]>
   /** Whether its workers write a line into the log for what fails. Not in a test, and not where `logging` in the chain does. */
   reports: boolean
   /** Where it was made, as a thread finds it again. */

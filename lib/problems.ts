@@ -22,9 +22,19 @@ export const isProblem = ({ kind }: Outcome, settled: Events['settled']['settled
 export function settledLine({ message, outcome, attempt, ms, settled }: Events['settled']): string {
   const isLost = settled === 'lost'
   const what = isLost ? 'its lease lapsed, it runs again' : outcomeText(outcome, attempt)
-  const head = `${isLost ? 'lost' : outcome.kind} ${message.actor} ${message.id} ${shortDuration(ms)}`
+  const took = hasRun(outcome) ? ` ${shortDuration(ms)}` : ''
+  const head = `${isLost ? 'lost' : outcome.kind} ${message.actor} ${message.id}${took}`
   return oneLine(redactText(what === '' ? head : `${head}  ${what}`))
 }
+
+const CRASH_LOOP = 'crash loop: '
+/** Why a message is given up that so many workers did not survive. */
+export const crashLoopText = (deaths: number): string => `${CRASH_LOOP}${deaths} workers died or froze with it`
+/** Whether a dead letter was given up so: its last delivery did not run. */
+export const isCrashLoop = (reason: string | undefined): boolean => reason?.startsWith(CRASH_LOOP) ?? false
+
+/** What it took is told of a run alone. */
+const hasRun = (outcome: Outcome): boolean => outcome.kind !== 'dead' || !isCrashLoop(outcome.reason)
 
 /** What is tried again by itself is no error yet. */
 export const levelOf = ({ outcome, settled }: Events['settled']): 'warn' | 'error' =>
@@ -37,7 +47,18 @@ export function settledFacts({ message, outcome, attempt, deliveries, ms, settle
   const again = 'afterMs' in outcome ? { againMs: outcome.afterMs } : {}
   const kind = settled === 'lost' ? 'lost' : outcome.kind
   const reason = 'reason' in outcome ? { reason: outcome.reason } : {}
-  return { kind, actor, id, queue: message.queue, attempt, deliveries, ms, ...again, ...reason, ...(error && { error }) }
+  return {
+    kind,
+    actor,
+    id,
+    queue: message.queue,
+    attempt,
+    deliveries,
+    ...(hasRun(outcome) && { ms }),
+    ...again,
+    ...reason,
+    ...(error && { error }),
+  }
 }
 
 /** Without its stack. */

@@ -6,6 +6,7 @@ import type { Definition } from './definition.ts'
 import type { Internals } from './internals.ts'
 import { composeStages } from './layers.ts'
 import type { Live } from './live.ts'
+import type { Message } from './message.ts'
 import { reporting } from './problems.ts'
 import { createStuck } from './stuck.ts'
 import { interrupted } from './run.ts'
@@ -15,7 +16,7 @@ import { startWorker, type Worker } from './worker.ts'
 
 /** @throws {GreenroomError} `ACTOR_DUPLICATE`, `WORKER_INVALID`, and what opening the app throws */
 export async function work(app: Internals, options: WorkOptions): Promise<Worker> {
-  const { definitions, duplicates, chain, table, defaults, encoder, log, workers, toSending } = app
+  const { definitions, duplicates, chain, table, defaults, encoder, log, workers, running, toSending } = app
   for (const [name, files] of duplicates) {
     throw new GreenroomError('ACTOR_DUPLICATE', `Two actors are called ${name}: in ${listed(files)}`, {
       help: 'Rename one of them; messages carry the name and nothing else',
@@ -42,9 +43,14 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     isolated: threads?.run,
   })
   const stage = composeStages(chain, innermost)
+  let messages: () => readonly Message[] = () => []
   const worker = await startWorker(
     live,
-    ended => createExecutor({ live, encoder, table, defaults, definitions, stage, toSending, ended }),
+    ended => {
+      const executor = createExecutor({ live, encoder, table, defaults, definitions, stage, toSending, ended })
+      messages = executor.messages
+      return executor
+    },
     settings,
     log,
     stuck,
@@ -57,8 +63,10 @@ export async function work(app: Internals, options: WorkOptions): Promise<Worker
     throw error
   }
   workers.add(worker)
+  running.add(messages)
   void worker.stopped.then(() => {
     workers.delete(worker)
+    running.delete(messages)
     reports?.flush()
   })
   return worker

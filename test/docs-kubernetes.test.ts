@@ -165,7 +165,7 @@ t.test('the worker of the Deployment starts with its very arguments, answers its
     valueLocation,
   )
   worker.child.kill('SIGTERM')
-  await worker.until(/\[\d\] stopping: 1 handler/)
+  await worker.until(/\[\d\] process \d+ stopping: 1 handler/)
   t.equal(await probe('readinessProbe'), 503)
   t.equal(await probe('livenessProbe'), 200)
   writeFileSync(join(where, 'go'), '')

@@ -15,6 +15,8 @@ export const REPORT_MS = 1_000
 /** A child that was silent for longer does not turn its loop. */
 export const SILENT_MS = 5_000
 const ASK_MS = 2_000
+/** What a child said is true for so long: two reports, and what a busy loop is late. */
+const FRESH_MS = 2_500
 
 /** A child as its parent sees it. */
 export interface Member {
@@ -78,6 +80,7 @@ export function childrenHealth(
 
   function ready(): Answer {
     const well: Facts[] = [],
+      fresh: Facts[] = [],
       reasons: string[] = []
     for (const member of serving()) {
       const last = heard.get(member)
@@ -85,19 +88,23 @@ export function childrenHealth(
       // What it said of its broker was true then.
       const facts = { ...last.facts, brokerMs: Math.round(last.facts.brokerMs + silentMs(member)) },
         reason = unready(facts)
-      if (reason === undefined) well.push(facts)
-      else reasons.push(`${name(member)}: ${reason}`)
+      if (reason !== undefined) reasons.push(`${name(member)}: ${reason}`)
+      else {
+        well.push(facts)
+        if (silentMs(member) <= FRESH_MS) fresh.push(facts)
+      }
     }
     const missing = processes - well.length - reasons.length
     if (missing > 0) reasons.push(`${missing} of ${processes} processes starting`)
     const reason = isStopping() ? 'draining' : reasons.join('; ')
-    const sum = (key: 'running' | 'held' | 'stuck') => well.reduce((total, facts) => total + facts[key], 0)
+    const sum = (key: 'running' | 'held' | 'stuck') => fresh.reduce((total, facts) => total + facts[key], 0)
     return {
       ok: reason === '',
       body: {
         ready: reason === '',
         ...(reason !== '' && { reason }),
         processes: well.length,
+        ...(fresh.length < well.length && { silent: well.length - fresh.length }),
         running: sum('running'),
         held: sum('held'),
         stuck: sum('stuck'),

@@ -63,33 +63,49 @@ export async function serve(
     exposed.changed()
   }
   const offReload = io.onReload(() => endForAnother('SIGHUP'))
+  /** A child has its place in common with the one that takes it over. */
+  const who = io.parent ? `process ${io.pid} ` : ''
   const running = () => workers.reduce((sum, worker) => sum + worker.running, 0)
   function stopLine(cause: StopCause, step: 'drain' | 'force'): string {
-    const handlers = plural(running(), 'handler')
-    if (step === 'force') return `stopping now: ${handlers} told to end, unfinished messages run again`
+    const handlers = plural(running(), 'handler'),
+      left = workers.reduce((sum, { stuck }) => sum + stuck, 0),
+      behind = left === 0 ? '' : `, ${left} left behind`
+    if (step === 'force') return `${who}stopping now: ${handlers} told to end${behind}, unfinished messages run again`
     const why = cause === 'parent is gone' ? 'the parent process is gone: ' : cause === 'max time' ? '--max-time is over: ' : ''
-    if (workers.length === 0) return `${why}stopping: nothing runs yet`
-    if (running() === 0) return `${why}stopping: no handler is running`
+    if (workers.length === 0) return `${why}${who}stopping: nothing runs yet`
+    if (running() === 0) return `${why}${who}stopping: no handler is running${behind}`
     const again = io.parent ? '' : '; again to stop now'
-    return `${why}stopping: ${handlers} running, up to ${shortDuration(settings.graceMs)}${again}`
+    return `${why}${who}stopping: ${handlers} running${behind}, up to ${shortDuration(settings.graceMs)}${again}`
   }
 
   const ends = endText(settings)
   const loud = io.parent === undefined || io.parent.number === 1
   const load = async () => appsToRun(await loadApps(modules, io), modules)
-  const { result: found, stop: stopWatching } = loud
-    ? await watchLoading(modules, io, load)
-    : { result: await load(), stop: () => {} }
+  /** What is asked of this process from outside: at its end nobody answers any more, and nothing is said of it. */
+  const leave = () => {
+    off()
+    offReload()
+    maxTimer?.cancel()
+    exposed.end()
+  }
+  const { result: found, stop: stopWatching } = await (
+    loud ? watchLoading(modules, io, load) : load().then(result => ({ result, stop: () => {} }))
+  ).catch((error: unknown) => {
+    leave()
+    throw error
+  })
   const watched = {
     clock: io.clock,
     rssBytes: io.rssBytes,
     stuck: () => Math.max(0, ...workers.map(({ stuck }) => stuck)),
   }
-  if (overLimit(settings, watched))
+  if (overLimit(settings, watched)) {
+    leave()
     throw usage(
       `--max-memory ${sizeText(settings.maxMemory!)} is less than this process takes before it works (${sizeText(io.rssBytes())})`,
       'Raise it to some times as much',
     )
+  }
   const offLimits = watchLimits(settings, watched, why =>
     io.parent ? io.parent.spent(why) : endForAnother(`process ${io.pid} ${why}`),
   )
@@ -117,11 +133,12 @@ export async function serve(
     if (!isStopping) {
       isReady = true
       exposed.changed()
-      io.parent?.ready()
+      if (io.parent) {
+        io.print(`process ${io.pid} is ready`, { state: 'ready' })
+        io.parent.ready() // after that line: now the one whose place it takes begins to stop, and says so
+      }
       if (loud) await Promise.race([sayElsewhere(), stopped]) // a broker that does not answer does not hold up a stop
-      io.print(io.parent ? `process ${io.pid} is ready` : `ready; ${ends === undefined ? 'Ctrl-C stops' : `stops ${ends}`}`, {
-        state: 'ready',
-      })
+      if (!io.parent) io.print(`ready; ${ends === undefined ? 'Ctrl-C stops' : `stops ${ends}`}`, { state: 'ready' })
     }
     await stopped
 
@@ -136,12 +153,9 @@ export async function serve(
     await Promise.all(found.map(({ app }) => app.close()))
     stopWatching()
     quiet()
-    off()
-    offReload()
     offLimits()
-    maxTimer?.cancel()
-    exposed.end()
+    leave()
   }
-  if (isStopping || ends !== undefined) io.print(isForced ? 'stopped at once' : 'stopped', { state: 'stopped' })
+  if (isStopping || ends !== undefined) io.print(`${who}${isForced ? 'stopped at once' : 'stopped'}`, { state: 'stopped' })
   return isForced ? EXIT.unexpected : code
 }

@@ -16,7 +16,16 @@ t.test('a child that reports no more is named by /live, and what it said of its 
     await turns()
   }
   t.strictSame(probes.ready(), { ok: true, body: { ready: true, processes: 2, running: 2, held: 0, stuck: 0 } })
-  io.clock.advance(5_000)
+  io.clock.advance(2_500)
+  t.match(probes.ready(), { body: { running: 2, silent: undefined } })
+  io.clock.advance(1)
+  children[0]!.told.report({ facts: { ...well, running: 3 } })
+  t.strictSame(
+    probes.ready(),
+    { ok: true, body: { ready: true, processes: 2, silent: 1, running: 3, held: 0, stuck: 0 } },
+    'what the silent one runs is not known',
+  )
+  io.clock.advance(2_499)
   children[0]!.told.report({ facts: well })
   t.match(probes.live(), { ok: true })
   io.clock.advance(1)

@@ -37,10 +37,13 @@ t.test('a message whose handler ends the process is dead after five deliveries, 
         const worker = greenroom(where, ['worker', 'jobs.mjs'], { env: { NODE_OPTIONS: '--max-old-space-size=48' } })
         t.equal(await worker.ended, end, `${how}: delivery ${delivery}`)
         t.match(worker.output, `delivery ${delivery}`)
+        if (how === 'exit')
+          t.match(worker.output, /^greenroom: deadly \(message deadly\) called process\.exit\(\), exit code 7\. /m)
         output += worker.output
       }
       const last = greenroom(where, ['worker', 'jobs.mjs'])
-      await last.until(/^dead +deadly deadly .*crash loop: 5 workers died or froze with it$/m)
+      await last.until(/^dead +deadly deadly  crash loop: 5 workers died or froze with it$/m)
+      t.match((await cli(['dead', 'show', 'deadly'], { cwd: where })).out, /^retries +0, delivery 6, which did not run$/m)
       for (const n of ['1', '2', '3']) if (!output.includes(`neighbour ${n}`)) await last.until(new RegExp(`neighbour ${n}`))
       last.child.kill('SIGTERM')
       t.equal(await last.ended, 0, how)
@@ -69,10 +72,39 @@ t.test('a stack that overflows is an error of the handler, and ends nothing', as
 
 t.test('a handler that calls process.exit(0) under a parent is a crash like any other', async t => {
   const where = folderOf(t, { 'jobs.mjs': JOBS.replace('process.exit(7)', 'process.exit(0)') })
-  await cli(['send', 'deadly', 'exit'], { cwd: where })
+  await cli(['send', 'deadly', 'exit', '--id', 'd-1'], { cwd: where })
   const parent = greenroom(where, ['worker', 'jobs.mjs', '--processes=1'])
   await parent.until(/ended with exit code 0; started again in/)
+  t.match(parent.output, /^\[1\] greenroom: deadly \(message d-1\) called process\.exit\(\), exit code 0\. /m)
   await parent.until(/delivery 2/)
   parent.child.kill('SIGTERM')
   t.equal(await parent.ended, 0)
+})
+
+t.test('a process that something else ends names what it runs; one that was told to quit does not', async t => {
+  const where = folderOf(t, {
+    'jobs.mjs': `
+      import { actor } from 'greenroom'
+      process.on('SIGUSR2', () => process.exit(3))
+      export const wait = actor(async () => { console.log('waits'); await new Promise(() => {}) }, { name: 'wait' })
+    `,
+  })
+  for (let n = 1; n <= 5; n++) await cli(['send', 'wait', '--id', `w-${n}`], { cwd: where })
+  const worker = greenroom(where, ['worker', 'jobs.mjs'])
+  await worker.until(/waits/, 5)
+  worker.child.kill('SIGUSR2')
+  t.equal(await worker.ended, 3)
+  t.match(
+    worker.output,
+    /^greenroom: this process ends with exit code 3 while it runs (wait \(message w-\d\)(, )?){3} and 2 more: what it held runs again/m,
+  )
+  const next = greenroom(where, ['worker', 'jobs.mjs'])
+  await next.until(/waits/, 5)
+  for (const line of [/stopping: 5/, /stopping now/]) {
+    next.child.kill('SIGTERM')
+    await next.until(line)
+  }
+  next.child.kill('SIGTERM')
+  t.equal(await next.ended, 1)
+  t.notMatch(next.output, 'exit code')
 })

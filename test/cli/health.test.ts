@@ -158,7 +158,7 @@ t.test('--processes: a child that died is missing until it is back; a drain live
   await until(url, '/ready', ({ status }) => status === 200)
   await worker.until(/begun Ada/, 2)
   worker.child.kill('SIGTERM')
-  await worker.until(/\[\d\] stopping: 1 handler/)
+  await worker.until(/\[\d\] process \d+ stopping: 1 handler/)
   t.match(await ask(url, '/ready'), { status: 503, body: { ready: false, reason: 'draining' } })
   t.equal((await ask(url, '/live')).status, 200)
   writeFileSync(join(where, 'go'), '')

@@ -188,7 +188,10 @@ t.test('a stale --pid-file is replaced; what is not one is left alone; one that 
   t.match(wrong.output, /^greenroom: --pid-file worker\.pid is a file that holds something else\. /)
   const nowhere = greenroom(where, ['worker', 'jobs.mjs', '--pid-file=no/such/worker.pid'])
   t.equal(await nowhere.ended, 2)
-  t.match(nowhere.output, `greenroom: --pid-file no/such/worker.pid has no folder to be in. Make it first: mkdir -p ${join(where, 'no/such')}\n`)
+  t.match(
+    nowhere.output,
+    `greenroom: --pid-file no/such/worker.pid has no folder to be in. Make it first: mkdir -p ${join(where, 'no/such')}\n`,
+  )
   writeFileSync(file, '')
   const worker = greenroom(where, ['worker', 'jobs.mjs', '--pid-file=worker.pid'])
   await worker.until(/^ready;/m)
@@ -200,27 +203,31 @@ t.test('a stale --pid-file is replaced; what is not one is left alone; one that 
   await other.ended
 })
 
-t.test('a --pid-file that the environment or greenroom.config.* names is guarded as well, and outlives a second worker', async t => {
-  const where = folderOf(t, { 'jobs.mjs': JOBS }),
-    file = join(where, 'worker.pid')
-  const start = (from: 'flag' | 'environment' | 'file', ...argv: readonly string[]) =>
-    from === 'flag'
-      ? greenroom(where, ['worker', 'jobs.mjs', '--pid-file=worker.pid', ...argv])
-      : greenroom(where, ['worker', 'jobs.mjs', ...argv], from === 'file' ? {} : { env: { GREENROOM_PID_FILE: 'worker.pid' } })
-  for (const from of ['environment', 'file'] as const) {
-    if (from === 'file') writeFileSync(join(where, 'greenroom.config.mjs'), `export default { worker: { pidFile: 'worker.pid' } }`)
-    const worker = start(from)
-    await worker.until(/^ready;/m)
-    for (const other of ['flag', from] as const) {
-      const second = start(other, '--drain')
-      t.equal(await second.ended, 2, second.output)
-      t.match(second.output, `belongs to process ${worker.pid}, which runs`)
+t.test(
+  'a --pid-file that the environment or greenroom.config.* names is guarded as well, and outlives a second worker',
+  async t => {
+    const where = folderOf(t, { 'jobs.mjs': JOBS }),
+      file = join(where, 'worker.pid')
+    const start = (from: 'flag' | 'environment' | 'file', ...argv: readonly string[]) =>
+      from === 'flag'
+        ? greenroom(where, ['worker', 'jobs.mjs', '--pid-file=worker.pid', ...argv])
+        : greenroom(where, ['worker', 'jobs.mjs', ...argv], from === 'file' ? {} : { env: { GREENROOM_PID_FILE: 'worker.pid' } })
+    for (const from of ['environment', 'file'] as const) {
+      if (from === 'file')
+        writeFileSync(join(where, 'greenroom.config.mjs'), `export default { worker: { pidFile: 'worker.pid' } }`)
+      const worker = start(from)
+      await worker.until(/^ready;/m)
+      for (const other of ['flag', from] as const) {
+        const second = start(other, '--drain')
+        t.equal(await second.ended, 2, second.output)
+        t.match(second.output, `belongs to process ${worker.pid}, which runs`)
+      }
+      const broken = greenroom(where, ['worker', 'missing.mjs'], { env: { GREENROOM_PID_FILE: 'worker.pid' } })
+      t.not(await broken.ended, 0)
+      t.equal(readFileSync(file, 'utf8'), `${worker.pid}\n`)
+      worker.child.kill('SIGTERM')
+      t.equal(await worker.ended, 0)
+      t.notOk(existsSync(file))
     }
-    const broken = greenroom(where, ['worker', 'missing.mjs'], { env: { GREENROOM_PID_FILE: 'worker.pid' } })
-    t.not(await broken.ended, 0)
-    t.equal(readFileSync(file, 'utf8'), `${worker.pid}\n`)
-    worker.child.kill('SIGTERM')
-    t.equal(await worker.ended, 0)
-    t.notOk(existsSync(file))
-  }
-})
+  },
+)

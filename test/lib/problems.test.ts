@@ -9,7 +9,7 @@ import { type Events, eventStream } from '../../lib/events.ts'
 import { internalsOf } from '../../lib/internals.ts'
 import { PROBLEM_LINES } from '../../lib/defaults.ts'
 import { movingClock } from '../../lib/moving-clock.ts'
-import { leftOutLine, lineLimit, rejectedLine, reporting, settledLine } from '../../lib/problems.ts'
+import { crashLoopText, leftOutLine, lineLimit, rejectedLine, reporting, settledLine } from '../../lib/problems.ts'
 import { testing } from '../../testing.ts'
 import { install } from '../cli/program.ts'
 import { pushRaw } from '../helpers/raw.ts'
@@ -28,6 +28,10 @@ t.test('the line of each end', async t => {
       'retry charge inv-1 12ms  run 1 failed: TypeError: no answer; again in 15s',
     ],
     [{ ...end, outcome: { kind: 'dead', reason: 'expired' } }, 'dead charge inv-1 12ms  expired'],
+    [
+      { ...end, outcome: { kind: 'dead', reason: crashLoopText(5) } },
+      'dead charge inv-1  crash loop: 5 workers died or froze with it',
+    ],
     [{ ...end, outcome: { kind: 'dead', reason: 'x', error } }, 'dead charge inv-1 12ms  x: TypeError: no answer'],
     [{ ...end, outcome: { kind: 'dead', reason: 'x: no answer', error } }, 'dead charge inv-1 12ms  x: no answer'],
     [{ ...end, outcome: { kind: 'failed', error } }, 'failed charge inv-1 12ms  TypeError: no answer'],
