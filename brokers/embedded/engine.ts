@@ -16,7 +16,7 @@ import { MOST } from './limits.ts'
 import { liveIds } from './live-ids.ts'
 import { lookout, peerKey, readPeer } from './lookout.ts'
 import { messages } from './messages.ts'
-import { AGAIN, GROWS, LIGHT, NOT_YET, READS, operations } from './operations.ts'
+import { AGAIN, ASKS_AROUND, GROWS, LIGHT, NOT_YET, READS, operations } from './operations.ts'
 import type { Peer } from './processes.ts'
 import { sharedMonotonic, thisProcess } from './processes.ts'
 import type { EngineData, Reply, Request, Said } from './protocol.ts'
@@ -278,6 +278,8 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
     isScheduled = false
     for (let more = receiveMessageOnPort(port!); more; more = receiveMessageOnPort(port!)) inbox.push(more.message as Request)
     if (inbox[0]?.op === 'advance') leap(inbox[0].input.ms)
+    if (inbox.some(({ op }) => ASKS_AROUND.has(op))) keep.bury()
+    if (hasEnded) return
     const looks = takeLooks()
     if (looks.length > 0) answerLooks(looks)
     else {

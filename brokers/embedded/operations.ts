@@ -21,6 +21,8 @@ export const AGAIN = Symbol('goes on')
 
 /** What only looks: answered from a reading transaction, without the lock. */
 export const READS: ReadonlySet<Op> = new Set<Op>(['queues', 'counts', 'list', 'find', 'get', 'members'])
+/** What asks where messages are: what the dead held is put back first, also where nobody works. */
+export const ASKS_AROUND: ReadonlySet<Op> = new Set<Op>(['queues', 'counts', 'list', 'find', 'remove', 'reschedule', 'purge'])
 /** What a power cut may undo without harm, as it ends what it speaks of: a lease that nobody holds any more. */
 export const LIGHT: ReadonlySet<Op> = new Set<Op>(['take', 'cancel', 'read', 'unread'])
 /** What is refused while there is no room. */

@@ -1,6 +1,7 @@
 /**
  * What the engine does when nobody asks: renews leases, reaps what the dead held, sweeps what expired, looks for those who wait.
- * It ticks while there is somebody to tick for, and has one alarm for what is due before the next tick.
+ * It ticks while there is somebody to tick for, and has one alarm for what is due before the next tick. An engine that only sends or
+ * looks around does not tick: it reaps when it is asked where messages are, so that the answer is true where nobody works.
  */
 import type { Timer } from '../../lib/clock.ts'
 import { systemClock } from '../../lib/clock.ts'
@@ -19,6 +20,8 @@ import type { Wakes } from './wakes.ts'
 const POLL_MS = 1_000
 /** Rows of processes that are gone are looked for so often. */
 const TIDY_MS = 10_000
+/** An engine that is asked for counts again and again looks for the dead so often. */
+const BURY_MS = 1_000
 /** Expired rows that one transaction sweeps on its way. */
 const SWEEP = 64
 
@@ -53,6 +56,8 @@ export interface Upkeep extends Disposable {
   /** After every turn: sets the timers for what comes next. */
   arm(): void
   tick(): void
+  /** A tick on demand, at most once a second: puts back what processes held that are gone. */
+  bury(): void
 }
 
 export function upkeep({
@@ -80,7 +85,8 @@ export function upkeep({
     isOver = false
   let sweptAt = -Infinity,
     polledAt = 0,
-    tidiedAt = -Infinity
+    tidiedAt = -Infinity,
+    buriedAt = -Infinity
 
   const isOld = ({ renewedAt, leaseMs }: Consumer, at: number) => renewedAt !== undefined && at - renewedAt >= leaseMs / 3
 
@@ -183,6 +189,11 @@ export function upkeep({
 
   const self: Upkeep = {
     tick,
+    bury() {
+      if (mono() - buriedAt < BURY_MS) return
+      buriedAt = mono()
+      tick()
+    },
     routine(asking) {
       const lost = wait.fenced(asking)
       for (const consumer of wait.living()) if (isOld(consumer, book.mono)) lease.renew(consumer)

@@ -54,6 +54,49 @@ t.test('a take that does not wait finds what a process held that has died by the
   }
 })
 
+t.test('whoever asks is told that what a killed worker held waits again, also where nobody works', async t => {
+  const path = folder(t)
+  await using broker = embeddedBroker({ path })
+  const inspector = broker.inspector!
+  await broker.open(['q'])
+  await broker.push(['a', 'b', 'c'].map(name => envelope(name)))
+  using victim = play(t, 'hold', { path, count: 3 })
+  await victim.says('holding')
+  t.match(await inspector.counts('q'), { ready: 0, leased: 3 }, 'of a process that lives nothing is taken')
+  victim.kill('SIGKILL')
+  await victim.ended
+  while ((await inspector.counts('q')).leased > 0) await new Promise(setImmediate) // it looks once a second
+  t.match(await inspector.counts('q'), { ready: 3, leased: 0 })
+  t.strictSame(ids((await inspector.list('q', 'ready')).entries).toSorted(), ['a', 'b', 'c'])
+  t.equal(await inspector.remove('q', 'a'), 'removed')
+  const found = await receive(await consume(broker), 2)
+  t.strictSame(
+    found.map(({ deliveries }) => deliveries),
+    [2, 2],
+    'it counts as a delivery',
+  )
+})
+
+t.test('the first question to a folder is answered with the truth, whatever it asks', async t => {
+  for (const ask of ['find', 'list', 'remove'] as const) {
+    const path = folder(t)
+    using victim = play(t, 'hold', { path, count: 1 })
+    {
+      await using sender = embeddedBroker({ path })
+      await sender.open(['q'])
+      await sender.push([envelope('a')])
+      await victim.says('holding')
+    }
+    victim.kill('SIGKILL')
+    await victim.ended
+    await using broker = embeddedBroker({ path })
+    const inspector = broker.inspector!
+    if (ask === 'find') t.match(await inspector.find('a'), { place: 'ready' })
+    else if (ask === 'list') t.strictSame(ids((await inspector.list('q', 'ready')).entries), ['a'])
+    else t.equal(await inspector.remove('q', 'a'), 'removed')
+  }
+})
+
 t.test('workers killed under load: every id runs, and a second run has a killed worker for its reason', async t => {
   const path = folder(t),
     ledger = `${path}.ledger`,
