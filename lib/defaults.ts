@@ -43,7 +43,7 @@ export const DEFAULTS = {
     15 * 60_000,
     'ms',
     'app.work({ maxBlock })',
-    'or the longest time limit of what runs + grace, if that is less: an event loop that has not moved for so long never will, and the process is killed; `Infinity`: never',
+    'or the time limit of the actor that blocks (where it cannot be seen: the longest of what runs) + grace, if that is less: an event loop that has not moved for so long never will, and the process is killed; `Infinity`: never',
   ),
   hookTimeout: row(30_000, 'ms', 'app.work({ hookTimeout })', "how long a middleware's own code may take around a run"),
 } as const satisfies Record<string, Default>

@@ -18,7 +18,7 @@ export interface Health {
    * handlers all run makes a call of its own in that time; so more than 10 s means that the broker is away. It grows on once the worker has stopped.
    */
   readonly brokerMs: number
-  /** How late the last of its half-second timers was, ms: what held up the event loop then, such as a handler that computes. */
+  /** How late the last of its half-second timers was, or the one that is due is by now, ms: what held up the event loop, such as a handler that computes. */
   readonly lagMs: number
 }
 

@@ -15,7 +15,7 @@ import type { Outcome } from './outcome.ts'
 const ABORTS: Readonly<Record<AbortReason, (actor: string) => GreenroomError>> = {
   'time limit': actor =>
     new GreenroomError('TIME_LIMIT', `${actor} ran longer than its time limit`, {
-      help: 'Raise timeLimit, or let the handler watch current().signal and do less',
+      help: `Raise timeLimit, let the handler watch current().signal, or, where it computes, make the actor with isolate: 'thread'`,
       retryable: true,
     }),
   cancelled: actor =>

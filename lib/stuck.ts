@@ -34,7 +34,9 @@ export function createStuck(most: number, events: EventStream, log: Logger): Stu
     const error = new GreenroomError(
       'HANDLERS_STUCK',
       `Handlers that go on although their messages were settled without them: ${count}, so this worker takes nothing more`,
-      { help: 'Replace the process, as greenroom worker does by itself, and let handlers heed current().signal' },
+      {
+        help: "Replace the process, as greenroom worker does by itself, and let handlers heed current().signal; with isolate: 'thread' a run that does not is ended",
+      },
     )
     events.emit('trouble', { what: error.message, error })
     log.error({ stuck: count, err: error }, 'too many handlers are stuck')

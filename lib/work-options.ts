@@ -21,7 +21,7 @@ export interface WorkOptions {
   readonly maxStuck?: number | undefined
   /** A message whose workers died so often becomes a dead letter without running. @default 5 */
   readonly maxDeliveries?: number | undefined
-  /** How long the event loop may stand still, in a handler that computes or loops for ever; then the process is killed, and its messages run again. `Infinity`: never. @default the longest time limit of what runs + grace, at most '15m' */
+  /** How long the event loop may stand still, in a handler that computes or loops for ever; then the process is killed, and its messages run again. `Infinity`: never. @default the time limit of the actor that blocks + grace, at most '15m' */
   readonly maxBlock?: Duration | undefined
   /** How long a middleware's own code may take around a run. @default '30s' */
   readonly hookTimeout?: Duration | undefined
@@ -47,7 +47,7 @@ export interface WorkSettings {
   readonly abortGraceMs: number
   readonly maxStuck: number
   readonly maxDeliveries: number
-  /** Undefined: the longest time limit of what runs + grace. */
+  /** Undefined: the time limit of the actor that blocks + grace. */
   readonly maxBlockMs: number | undefined
   readonly hookTimeoutMs: number
   readonly threads: number

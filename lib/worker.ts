@@ -119,7 +119,7 @@ export async function startWorker(
   /** When the broker last answered, and was last asked for that alone; when the next sweep is due, and how late the last one was. */
   let answeredAt = clock.monotonic(),
     askedAt = answeredAt,
-    sweepAt = answeredAt,
+    sweepAt = Infinity,
     lateMs = 0
   const settler = createSettler({
     consumer,
@@ -246,7 +246,7 @@ export async function startWorker(
     giveBack(slots.overdue(now))
     executor.endHung(now, settings.hookTimeoutMs)
     void askWhileFull(now)
-    lateMs = now - sweepAt
+    lateMs = Math.max(0, now - sweepAt) // the first one was not due before
     sweepAt = now + SWEEP_MS
     sweepTimer = clock.after(SWEEP_MS, sweep) // keeps the process alive while handlers run
   }

@@ -111,7 +111,10 @@ t.test('a continuation is told from the handlers beside it; a native call has th
   await send(['native', 4_500])
   await worker.until(/blocked \{/, 2)
   t.match(said(worker, 'blocked'), [{ actors: ['spinLater'] }, { actors: ['hold', 'native'], stack: [] }])
-  t.match(worker.output, /^greenroom warning: .* in a native call or unseen, while hold, native ran$/m)
+  t.match(
+    worker.output,
+    /^greenroom warning: .* in a native call or unseen, while hold, native ran; isolate: 'thread' gives an actor a thread of its own$/m,
+  )
   worker.child.kill('SIGUSR2')
   await end(worker)
 })
@@ -153,6 +156,16 @@ t.test('a loop that never moves again ends with its process after maxBlock, and 
     ledger('S'),
     [worker, next].map(({ pid }) => ({ id: handle!.id, pid, rest: '' })),
   )
+})
+
+t.test('the time limit of the actor that blocks counts, and not that of another which runs beside it', async t => {
+  const { send, hire } = scene(t)
+  const worker = await hire({ lease: '1s', grace: '1s', concurrency: 2 })
+  await send(['hold'])
+  await worker.until(/started .*"hold"/)
+  await send(['brief', 600_000])
+  t.equal(await worker.ended, 'SIGKILL')
+  t.match(worker.output, /^greenroom error: .* by the actor brief, at anonymous \(.* kills itself \(maxBlock\)/m)
 })
 
 t.test('a process that is debugged is neither paused nor killed', async t => {

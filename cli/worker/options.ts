@@ -56,7 +56,7 @@ export const WORKER_FLAGS = {
   'max-block': {
     type: 'string',
     value: 'duration',
-    help: `Kill a process whose event loop stands still for longer; Infinity: never (default: the longest time limit of what runs + grace, at most ${shortDuration(maxBlock.value)})`,
+    help: `Kill a process whose event loop stands still for longer; Infinity: never (default: the time limit of the actor that blocks + grace, at most ${shortDuration(maxBlock.value)})`,
   },
   threads: { type: 'string', value: 'n', help: 'Threads for isolated actors (default: as many as the machine has cores)' },
   'thread-memory': {

@@ -1,6 +1,6 @@
 /**
- * What the event loop tells the keeper thread, in memory that both see: that it moves, which handlers run, and how long the longest of
- * them may. The thread must know it while the loop is blocked, so it is written before a handler is called: a few numbers a message.
+ * What the event loop tells the keeper thread, in memory that both see: that it moves, which handlers run, and how long they and the
+ * longest of them may. The thread must know it while the loop is blocked, so it is written before a handler is called: a few numbers a message.
  */
 import { machineMs } from '../clock.ts'
 
@@ -10,7 +10,9 @@ const MOST_NAMES = 512
 const OTHERS = 'another actor'
 
 const TIMES = { beat: 0, longest: 1 } as const
-const TIMES_BYTES = 16
+/** Behind the two times: the time limit of each place. */
+const LIMITS = 2
+const TIMES_BYTES = (LIMITS + MOST_NAMES) * 8
 const INSPECTED = MOST_NAMES
 
 export class Board {
@@ -26,7 +28,7 @@ export class Board {
   constructor(memory = new SharedArrayBuffer(TIMES_BYTES + (MOST_NAMES + 1) * 4), names: readonly string[] = []) {
     this.memory = memory
     this.names = [...names]
-    this.#times = new Float64Array(memory, 0, 2)
+    this.#times = new Float64Array(memory, 0, LIMITS + MOST_NAMES)
     this.#counts = new Int32Array(memory, TIMES_BYTES)
     this.#places = new Map(names.map((name, place) => [name, place]))
   }
@@ -34,7 +36,8 @@ export class Board {
   /** A handler is about to be called. Answers its place, for `leave`. */
   enter(name: string, limitMs: number): number {
     const place = this.#places.get(name) ?? this.#placeFor(name)
-    this.#counts[place]!++
+    // Of two runs of one actor with limits of their own, the longer counts.
+    if (this.#counts[place]!++ === 0 || limitMs > this.#times[LIMITS + place]!) this.#times[LIMITS + place] = limitMs
     if (limitMs > this.#times[TIMES.longest]!) this.#times[TIMES.longest] = limitMs
     return place
   }
@@ -62,6 +65,11 @@ export class Board {
   get longestMs(): number {
     return this.#times[TIMES.longest]!
   }
+  /** How long the handlers of one actor may run; undefined where none of it runs, or it shares its place. */
+  limitOf(name: string): number | undefined {
+    const place = this.names.indexOf(name)
+    return place >= 0 && place < MOST_NAMES - 1 && this.#counts[place]! > 0 ? this.#times[LIMITS + place] : undefined
+  }
   /** Whether a debugger may be attached: the process may stand at a breakpoint. */
   get inspected(): boolean {
     return this.#counts[INSPECTED] !== 0
@@ -73,7 +81,7 @@ export class Board {
 }
 
 /** Of all copies of this code in a process: they share the event loop. The number is that of the layout. */
-const KEY = Symbol.for('greenroom/board/1')
+const KEY = Symbol.for('greenroom/board/2')
 const holder = globalThis as { [KEY]?: Board }
 /** The one of this process. Handlers are noted whether or not there is a thread. */
 export const board: Board = (holder[KEY] ??= new Board())

@@ -48,7 +48,7 @@ interface Keeper {
 }
 
 /** Of all copies of this code in a process. The number is that of what they say to each other. */
-const KEY = Symbol.for('greenroom/keeper/1')
+const KEY = Symbol.for('greenroom/keeper/2')
 const holder = globalThis as { [KEY]?: Keeper }
 const keeper: Keeper = (holder[KEY] ??= {
   watched: new Map(),

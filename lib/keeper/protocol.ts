@@ -7,7 +7,7 @@ export type Kept = NonNullable<Consumer['keeper']>
 export interface Limits {
   readonly thresholdMs: number
   readonly graceMs: number
-  /** Undefined: the longest time limit running + grace. */
+  /** Undefined: the time limit of the actor that blocks, or the longest that runs, + grace. */
   readonly maxBlockMs: number | undefined
 }
 

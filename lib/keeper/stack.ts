@@ -36,6 +36,9 @@ export async function lookAtLoop(clock: Clock, roots: readonly string[]): Promis
   }
 }
 
+/** A name with a dot is V8's guess for a function without one: that of `actor(() => ..., { name })` would be `actor.name`. */
+const nameOf = (name: string): string => (name === '' || name.includes('.') ? 'anonymous' : name)
+
 function paused(session: Session, roots: readonly string[]): Promise<Sight> {
   return new Promise((resolve, reject) => {
     const urls = new Map<string, string>()
@@ -43,7 +46,7 @@ function paused(session: Session, roots: readonly string[]): Promise<Sight> {
     session.on('Debugger.paused', ({ params: { callFrames } }) => {
       const places = callFrames.map(({ callFrameId, functionName, location: { scriptId, lineNumber, columnNumber = 0 } }) => {
         const url = urls.get(scriptId) ?? ''
-        return { callFrameId, url, text: `${functionName || 'anonymous'} (${url}:${lineNumber + 1}:${columnNumber + 1})` }
+        return { callFrameId, url, text: `${nameOf(functionName)} (${url}:${lineNumber + 1}:${columnNumber + 1})` }
       })
       const own = places.filter(({ url }) => !isOwnFile(url, roots)),
         shown = own.length > 0 ? own : places

@@ -43,6 +43,7 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
   )
   let limits = first,
     sight: Sight | undefined,
+    sightAt = -1, // the beat that it belongs to
     seeing: Promise<void> | undefined,
     blockedActors: readonly string[] = [],
     isEnding = false
@@ -74,10 +75,17 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
       now: machineMs(),
       beatAt: board.beatAt,
       thresholdMs: Math.min(...limits.map(({ thresholdMs }) => thresholdMs)),
-      limitMs: board.inspected ? Infinity : limitOf(limits, board.longestMs),
+      limitMs: limitMs(),
     })
     heed(finding)
     systemClock.after(watch.nextAt - machineMs(), look)
+  }
+
+  /** How long the loop may stand still: by the actor that was seen to block it, or by all that runs. */
+  function limitMs(): number {
+    if (board.inspected) return Infinity
+    const guilty = sightAt === board.beatAt ? sight?.actors?.[0] : undefined
+    return limitOf(limits, (guilty !== undefined ? board.limitOf(guilty) : undefined) ?? board.longestMs)
   }
 
   function heed({ kind, blockedMs }: Finding): void {
@@ -98,7 +106,9 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
     if (board.inspected || !isMain) return
     const { beatAt } = board,
       seen = await lookAtLoop(systemClock, roots)
-    if (board.beatAt === beatAt) sight = seen
+    if (board.beatAt !== beatAt) return
+    sight = seen
+    sightAt = beatAt
   }
   const found = (): Omit<Blocked, 'blockedMs'> => ({
     actors: sight?.actors ?? blockedActors,
@@ -116,14 +126,16 @@ function run({ memory, names, roots, isMain, limits: first, kept }: KeeperData):
       now = machineMs()
     if (now < (quietUntil.get(key) ?? 0)) return
     quietUntil.set(key, now + QUIET_MS)
-    print('warn', `the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}`, { ...found(), blockedMs })
+    const help = found().actors.length > 0 ? "; isolate: 'thread' gives an actor a thread of its own" : ''
+    print('warn', `the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}${help}`, { ...found(), blockedMs })
   }
 
   async function end(blockedMs: number): Promise<void> {
     const { beatAt } = board
     blockedActors = board.running
     await see()
-    if (board.beatAt !== beatAt) return void (isEnding = false) // it moves, at the last moment
+    // It moves, at the last moment; or somebody else blocks by now, who has more time.
+    if (board.beatAt !== beatAt || blockedMs < limitMs()) return void (isEnding = false)
     print(
       'error',
       `the event loop has been blocked for ${shortDuration(blockedMs)} ${textOf()}; process ${process.pid} kills itself (maxBlock), and its messages run again`,

@@ -16,7 +16,8 @@ const BLOCKED_LOOK_MS = 100
 
 /**
  * How long the loop may stand still. Two workers of a process may have different limits: the longer one counts.
- * @param longestMs the longest time limit of what runs; 0 when nothing does, and what blocks is other code of the process
+ * @param longestMs the time limit of the actor that blocks, where it is known; else the longest of what runs; 0 when nothing does, and
+ * what blocks is other code of the process
  */
 export const limitOf = (limits: readonly Limits[], longestMs: number): number =>
   Math.max(
@@ -78,8 +79,11 @@ export function createWatch(): Watch {
   }
   return {
     look(look) {
-      const finding = find(look)
-      nextAt = look.now + (isBlocked ? BLOCKED_LOOK_MS : Math.min(LOOK_MS, look.thresholdMs / LOOKS, look.limitMs / LOOKS))
+      const finding = find(look),
+        { thresholdMs, limitMs } = look
+      // Not later than promised: a block as long as the threshold is seen.
+      const leftMs = finding.kind === 'moves' ? Math.max(1, Math.min(thresholdMs, limitMs) - finding.blockedMs) : Infinity
+      nextAt = look.now + (isBlocked ? BLOCKED_LOOK_MS : Math.min(LOOK_MS, thresholdMs / LOOKS, limitMs / LOOKS, leftMs))
       return finding
     },
     get nextAt() {

@@ -125,6 +125,29 @@ t.test('lagMs says for how long the event loop was held up', async t => {
   await worker.close()
 })
 
+t.test('what passes before the first timer of a worker is no lag', async t => {
+  const { app, clock } = await openMoving(t, clock => {
+    const memory = memoryBroker({ clock })
+    return {
+      broker: {
+        ...memory,
+        async consume(options) {
+          const consumer = await memory.consume(options)
+          const take: typeof consumer.take = (...args) => {
+            if (clock.monotonic() < 11) clock.advance(11)
+            return consumer.take(...args)
+          }
+          return { ...consumer, take }
+        },
+      },
+    }
+  })
+  app.actor(() => {}, { name: 'none' })
+  const worker = await app.work()
+  t.ok(clock.monotonic() >= 11)
+  t.equal(worker.health().lagMs, 0)
+})
+
 t.test('under test a worker is as healthy as the clock says', async t => {
   const { app } = open(t)
   let seen: unknown

@@ -24,6 +24,14 @@ t.test('a loop that stands still is blocked once, over from its limit on, and ba
   t.equal(look(7_150, 2_150), 'over')
 })
 
+t.test('it looks when the loop has stood still for as long as is reported, not later', async t => {
+  const watch = createWatch()
+  const look = (now: number) => watch.look({ now, beatAt: 400, thresholdMs: 5_000, limitMs: 60_000 }).kind
+  for (let now = 500; now < 5_400; now = watch.nextAt) t.equal(look(now), 'moves', `at ${now}`)
+  t.equal(watch.nextAt, 5_400)
+  t.equal(look(5_400), 'blocked')
+})
+
 t.test(
   'a process that stood still as a whole is not blocked, and one that was blocked before is for as long as it ran',
   async t => {
@@ -62,6 +70,11 @@ t.test('the board tells a thread which handlers run, and how long they may', asy
   t.strictSame([seen.running, seen.longestMs], [['mail', 'resize'], 2_000])
   board.leave(places[1]!)
   t.strictSame(seen.running, ['mail'])
+  t.strictSame([seen.limitOf('mail'), seen.limitOf('resize'), seen.limitOf('other')], [2_000, undefined, undefined])
+  board.leave(places[0]!)
+  board.leave(places[2]!)
+  board.enter('mail', 500)
+  t.equal(seen.limitOf('mail'), 500, 'those that ended do not count')
   board.beat(0, true)
   t.strictSame([seen.longestMs, seen.inspected, seen.beatAt], [0, true, board.beatAt])
   for (let n = 0; n < 2_000; n++) board.enter(`many-${n}`, 1)
