@@ -173,6 +173,8 @@ function helpOf(error: unknown, path: string, place: string | undefined, cwd: st
   if (missing !== undefined) return `Is ${missing} installed? Run npm install`
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
     return 'Mend the import; ES modules name files with their ending'
+  if (message === 'Unexpected end of input')
+    return `Mend it: a {, ( or [ is closed nowhere; node ${relative(cwd, path)} shows in which file`
   if (error instanceof SyntaxError) return `Mend it: node ${relative(cwd, path)} shows the line`
   return 'Mend the module: the command line imports it and starts the worker by itself'
 }

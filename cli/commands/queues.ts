@@ -41,21 +41,22 @@ export const queues = command({
     const show = values.json ? asJson : asTable
     return withInspector(values, io, async opened => {
       if (!values.watch) for (const line of await show(opened)) io.print(line)
-      else await watch(io, everyMs, () => show(opened))
+      else await watch(io, everyMs, !values.json, () => show(opened))
       return EXIT.ok
     })
   },
 })
 
-/** Prints what `look` answers until somebody stops it. A broker that is away for a while is told of, and asked again. */
-async function watch(io: Io, everyMs: number, look: () => Promise<readonly string[]>): Promise<void> {
+/** Prints what `look` answers until somebody stops it. A broker that is away for a while is told of, and asked again. @param isDated: each has its time above it, where it is kept */
+async function watch(io: Io, everyMs: number, isDated: boolean, look: () => Promise<readonly string[]>): Promise<void> {
   const stop = new AbortController()
   const off = io.onStop(() => stop.abort())
   const stopped = once(stop.signal, 'abort')
   while (!stop.signal.aborted) {
     const lines = await Promise.race([look().catch((error: unknown) => [`greenroom: ${lineOf(error)}`]), stopped])
     if (stop.signal.aborted) break
-    io.print(`${io.isTerminal ? CLEAR : ''}${lines.join('\n')}`)
+    const head = io.isTerminal ? CLEAR : isDated ? `${new Date(io.clock.now()).toISOString()}\n` : ''
+    io.print(`${head}${lines.join('\n')}`)
     await sleep(io.clock, everyMs, { signal: stop.signal }).catch(() => {})
   }
   off()

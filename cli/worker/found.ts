@@ -1,8 +1,10 @@
 /** What a worker is to do, gathered from the command line, the environment and `greenroom.config.*`; and where each came from. */
+import { locateBroker } from '../../lib/locate.ts'
+import { redactUrl } from '../../lib/redact.ts'
 import { readConfigFile } from '../config-file.ts'
 import type { Io } from '../command.ts'
-import { CliError, usage } from '../failure.ts'
-import { settle, type Settings, valuesOf } from '../settings.ts'
+import { CliError, lineOf, usage } from '../failure.ts'
+import { optionOf, settle, type Settings, valuesOf } from '../settings.ts'
 import { facts } from '../text.ts'
 import { WORKER_FLAGS, type WorkerSettings, workerSettings } from './options.ts'
 
@@ -40,10 +42,21 @@ export async function findSettings(
       ...facts([
         ['file', file ?? 'none: greenroom.config.* was looked for upwards'],
         ['modules', `${modules.join(', ')}  (${named.length > 0 ? 'command line' : file})`],
-        ...Object.entries(found).map(([name, { value, from }]) => [name, `${String(value)}  (${from})`] as const),
+        ['broker', brokerText(io)],
+        ...Object.entries(found).map(([name, { value, from }]) => [optionOf(name), `${String(value)}  (${from})`] as const),
       ]),
-      'everything else is at its default: greenroom worker --help; brokers are those of the apps in the modules',
+      'everything else is at its default: greenroom worker --help; an app that names its broker itself has that one',
     ],
+  }
+}
+
+/** That of an app which names none: no module is loaded, so what the others name is not known. */
+function brokerText({ env, cwd }: Io): string {
+  try {
+    const from = env['GREENROOM_BROKER'] === undefined ? 'default' : 'GREENROOM_BROKER'
+    return `${redactUrl(locateBroker(undefined, env, cwd) as string)}  (${from})`
+  } catch (error) {
+    return `none: ${lineOf(error)}`
   }
 }
 

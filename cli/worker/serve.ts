@@ -15,6 +15,7 @@ import { countQueues, type Expose, factsOf, UNEXPOSED } from './health.ts'
 import { endText, type WorkerSettings, workOptions } from './options.ts'
 import { report, sayFirst } from './report.ts'
 import { stopping } from './stopping.ts'
+import { tally, type Tally } from './tally.ts'
 import { MARGIN_MS } from './supervise.ts'
 
 export async function serve(
@@ -110,6 +111,8 @@ export async function serve(
     io.parent ? io.parent.spent(why) : endForAnother(`process ${io.pid} ${why}`),
   )
   const quiet = report(io, { verbose, problems: !found.some(({ app }) => app.chain.includes('logging')) })
+  const counts = ends === undefined ? undefined : tally(io.clock)
+  let sum: Awaited<ReturnType<Tally['told']>> | undefined
   try {
     if (loud) io.print(`greenroom ${io.version} worker, process ${io.pid}`, { version: io.version })
     const everyQueue = new Set(found.flatMap(({ queues }) => queues))
@@ -141,6 +144,7 @@ export async function serve(
       if (!io.parent) io.print(`ready; ${ends === undefined ? 'Ctrl-C stops' : `stops ${ends}`}`, { state: 'ready' })
     }
     await stopped
+    if (counts) sum = await counts.told(served)
 
     async function sayElsewhere(): Promise<void> {
       for (const [broker, queues] of served) {
@@ -153,9 +157,11 @@ export async function serve(
     await Promise.all(found.map(({ app }) => app.close()))
     stopWatching()
     quiet()
+    counts?.end()
     offLimits()
     leave()
   }
-  if (isStopping || ends !== undefined) io.print(`${who}${isForced ? 'stopped at once' : 'stopped'}`, { state: 'stopped' })
+  if (isStopping || ends !== undefined)
+    io.print(`${who}${isForced ? 'stopped at once' : 'stopped'}${sum?.text ?? ''}`, { state: 'stopped', ...sum?.facts })
   return isForced ? EXIT.unexpected : code
 }

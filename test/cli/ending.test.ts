@@ -32,7 +32,7 @@ t.test('--max-messages: exactly so many, then exit code 0, and the rest waits', 
     t.equal(await worker.ended, 0)
     t.equal(worker.output.match(/^noted/gm)?.length, 5, flags.join(' '))
     t.match(worker.output, /^ready; stops (when nothing is ready any more, or )?after 5 messages$/m)
-    t.match(worker.output, /^stopped$/m)
+    t.match(worker.output, /^stopped after 5 messages; 7 waiting$/m)
     t.match(await left(where), { ready: 7, leased: 0, dead: 0 })
   }
 })
@@ -41,6 +41,7 @@ t.test('--drain --max-messages ends when nothing is ready, however few there wer
   const { where, worker } = await start(t, ['--drain', '--max-messages', '500'], notes(3))
   t.equal(await worker.ended, 0)
   t.equal(worker.output.match(/^noted/gm)?.length, 3)
+  t.match(worker.output, /^stopped after 3 messages; nothing is left$/m)
   t.match(await left(where), { ready: 0, leased: 0 })
 })
 
@@ -86,7 +87,7 @@ t.test('--max-time drains as a signal does, with exit code 0; the parent of --pr
     await worker.until(/--max-time is over: stopping: /)
     writeFileSync(join(where, 'go'), '')
     t.equal(await worker.ended, 0)
-    t.match(worker.output, /^stopped$/m)
+    t.match(worker.output, flags.length > 0 ? /^stopped$/m : /^stopped after [01] messages?(; .*)?$/m)
     t.notMatch(worker.output, /started again/)
     t.match(await left(where), { leased: 0, dead: 0 })
   }

@@ -96,6 +96,7 @@ t.test('queues --watch shows again and again, also over a broker that is away, a
   const ended = run(['queues', '--watch', '--every', '5s', ...target], io)
   await printed(1)
   t.match(io.printed[0], /^mail +1 /m)
+  t.match(io.printed[0], new RegExp(`^${new Date(io.clock.now()).toISOString()}\n`), 'a log of tables has their times')
   await mail.send('Bob')
   t.equal(io.printed.length, 1, 'nothing is shown before its time')
   await io.clock.advance(5_000)
@@ -108,7 +109,7 @@ t.test('queues --watch shows again and again, also over a broker that is away, a
   }
   await io.clock.advance(5_000)
   await printed(3)
-  t.match(io.printed[2], /^greenroom: Error: away$/)
+  t.match(io.printed[2], /^\d{4}-\S+Z\ngreenroom: Error: away$/)
   inspector.queues = queues
   await io.clock.advance(5_000)
   await printed(4)

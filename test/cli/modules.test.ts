@@ -33,6 +33,12 @@ const rows: readonly (readonly [what: string, files: Record<string, string>, mod
     /jobs\.mjs could not be loaded: SyntaxError: .*\. Mend it: node jobs\.mjs shows the line$/,
   ],
   [
+    'ends too early',
+    { 'jobs.mjs': `export const a = () => {\n  if (true) {\n` },
+    'jobs.mjs',
+    /SyntaxError: Unexpected end of input\. Mend it: a \{, \( or \[ is closed nowhere; node jobs\.mjs shows in which file$/,
+  ],
+  [
     'imports a package that is not installed',
     { 'jobs.mjs': `import 'not-installed'` },
     'jobs.mjs',

@@ -70,6 +70,12 @@ t.test('--print-config shows each setting and where it is from, and starts nothi
   t.match(out, /^concurrency +50 {2}\(greenroom\.config\.mjs\)$/m)
   t.match(out, /^queues +a=1 {2}\(GREENROOM_QUEUES\)$/m)
   t.match(out, /^grace +2s {2}\(--grace\)$/m)
+  const broker = async (env: NodeJS.ProcessEnv) =>
+    /^broker +(.*)$/m.exec((await cli(['worker', '--print-config', '--max-stuck=3'], { cwd, env })).out)?.[1]
+  t.equal(await broker({}), `file:${join(cwd, '.greenroom')}  (default)`)
+  t.equal(await broker({ GREENROOM_BROKER: 'redis://me:hunter2@host' }), 'redis://***@host  (GREENROOM_BROKER)')
+  t.match(await broker({ NODE_ENV: 'production' }), /^none: No broker is set, and NODE_ENV is production\. .*GREENROOM_BROKER=/)
+  t.match((await cli(['worker', '--print-config', '--max-stuck=3'], { cwd })).out, /^maxStuck +3 {2}\(--max-stuck\)$/m)
   const inner = await cli(['worker', 'other.mjs', '--print-config'], { cwd: join(cwd, 'inner') })
   t.match(inner.out, /^modules +other\.mjs {2}\(command line\)$/m)
   t.match(inner.out, /^file +\.\.[\\/]greenroom\.config\.mjs$/m)
