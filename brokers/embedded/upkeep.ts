@@ -166,18 +166,19 @@ export function upkeep({
     tidy()
   }
 
-  /** Rows and files of engines that are gone: whoever sends would go on waking them. */
+  /**
+   * Rows and files of engines that are gone: whoever sends would go on waking them. One that joins has a row before it has a file, so
+   * files are listed first; and it is looked again under the lock: taking the row of a living one away would take all it holds.
+   */
   function tidy(): void {
     tidiedAt = mono()
-    const gone = look(() =>
-      [...new Set([...peerRows(db), ...calls.engines()])].filter(
-        other => other !== engine() && !watch.mayLive(readPeer(db, other)),
-      ),
-    )
+    const files = calls.engines(),
+      isGone = (other: number) => other !== engine() && !watch.mayLive(readPeer(db, other))
+    const gone = look(() => [...new Set([...files, ...peerRows(db)])].filter(isGone))
     if (gone.length === 0) return
     transact(
       () => {
-        for (const other of gone) {
+        for (const other of gone.filter(isGone)) {
           wait.forget(other)
           db.remove(peerKey(other))
           book.onCommit(() => calls.forget(other))
