@@ -3,6 +3,8 @@
  * here is the test's own; the copy in a thread records nothing, as events are told by the parent.
  */
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { object, string } from 'zod'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
@@ -159,7 +161,7 @@ export const bad = app.actor(
         for (;;) kept.push(Array.from({ length: 1_000 }, () => ({})))
       }
       case 'broker':
-        return await embeddedBroker({ path: '/nowhere/at/all' }).open(['default'])
+        return await embeddedBroker({ path: join(tmpdir(), 'greenroom-not-in-a-thread') }).open(['default'])
       case 'work':
         return await Promise.race([app.work(), Promise.resolve('went on')])
       default:
