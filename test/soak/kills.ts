@@ -130,6 +130,10 @@ export const kills = scenario({
           }
           await dies(`fault-${role}`, place)
           deaths++
+          // Where every worker dies, one after the other, what they take first is rightly given up: so a sound one works in between.
+          await hire()
+          await drained(broker)
+          await dismiss()
           say(`${role} died at ${place}`)
         }
       return deaths
