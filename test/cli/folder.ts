@@ -1,5 +1,5 @@
 /** A folder outside of this repository, with what a user has installed and written. */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -11,3 +11,7 @@ export function folderOf(t: Test, files: Readonly<Record<string, string>>): stri
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
   return install(path)
 }
+
+/** The whole lines of a file to which others append meanwhile; none while there is no such file. */
+export const linesIn = (folder: string, name: string): string[] =>
+  existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1) : []

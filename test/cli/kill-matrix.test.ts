@@ -1,14 +1,12 @@
 /** Processes of `greenroom worker` ended in every way, alone and under a parent: what they held is there, and how they end is told. */
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { greenroom as app } from '../../index.ts'
 import { serve } from '../../cli/worker/serve.ts'
 import { workerSettings } from '../../cli/worker/options.ts'
 import { cli, fakeIo } from './fake-io.ts'
-import { folderOf } from './folder.ts'
+import { folderOf, linesIn } from './folder.ts'
 import { greenroom, isGone } from './program.ts'
-import { turns } from '../helpers/turns.ts'
 
 /** Writes what it runs into a file, a line at the beginning and one at the end, which survive whatever happens to it. */
 const LEDGER = `
@@ -32,8 +30,7 @@ const LEDGER = `
     await setTimeout(60_000)
   }, { name: 'ignores' })
 `
-const ledgerOf = (where: string) =>
-  existsSync(join(where, 'ledger')) ? readFileSync(join(where, 'ledger'), 'utf8').trim().split('\n') : []
+const ledgerOf = (where: string) => linesIn(where, 'ledger')
 
 /** Messages 0 to n - 1, one after the other. */
 async function sendNotes(where: string, count: number): Promise<void> {
@@ -122,7 +119,8 @@ t.test('children whose parent is killed: no process is left, and nothing is lost
 })
 
 t.test('an orphan whose import never ends, ends', async t => {
-  const where = folderOf(t, { 'jobs.mjs': 'await new Promise(() => {})' })
+  const where = folderOf(t, { 'jobs.mjs': 'globalThis.importBegins(); await new Promise(() => {})' })
+  const begun = new Promise<void>(resolve => Object.assign(globalThis, { importBegins: resolve }))
   const quits: number[] = []
   const io = fakeIo({
     cwd: where,
@@ -132,7 +130,7 @@ t.test('an orphan whose import never ends, ends', async t => {
     },
   })
   void serve(['jobs.mjs'], workerSettings({ grace: '1s' }), false, io)
-  await turns()
+  await begun
   io.stop('parent is gone')
   io.clock.advance(10_999)
   t.strictSame(quits, [])

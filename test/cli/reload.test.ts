@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { greenroom as app } from '../../index.ts'
 import { cli } from './fake-io.ts'
-import { folderOf } from './folder.ts'
+import { folderOf, linesIn } from './folder.ts'
 import { greenroom, isGone, MAIN, type Program } from './program.ts'
 import { root } from '../root.ts'
 
@@ -17,8 +17,7 @@ const jobs = (version: string, top = '') => `
   ${top}
   export const note = actor(async n => { await setTimeout(n % 4); appendFileSync('ran', '${version} ' + n + '\\n') }, { name: 'note' })
 `
-const ranIn = (where: string): string[] =>
-  existsSync(join(where, 'ran')) ? readFileSync(join(where, 'ran'), 'utf8').trim().split('\n') : []
+const ranIn = (where: string): string[] => linesIn(where, 'ran')
 
 /** Sends while it is asked to; returns how many it sent. */
 function sending(where: string): { stop(): Promise<number> } {
