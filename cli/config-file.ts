@@ -22,7 +22,7 @@ export async function readConfigFile(io: Io): Promise<ConfigFile> {
   const path = configFileOf(io.cwd)
   if (path === undefined || isMark(path)) return {}
   const file = relative(io.cwd, path) || basename(path)
-  if (!isTrusted(path, io.cwd))
+  if (!mayImport(statSync(path).uid, process.getuid?.(), statSync(io.cwd).uid))
     throw usage(
       `${file} belongs to another user, and importing it would run their code`,
       'Delete it, take it over (chown), or put one of your own nearer',
@@ -52,8 +52,9 @@ export async function readConfigFile(io: Io): Promise<ConfigFile> {
   }
 }
 
-/** Of root, of who runs this, or of whose the current folder is: in /tmp/mine nobody else's /tmp/greenroom.config.js is imported. */
-const isTrusted = (path: string, cwd: string): boolean => [0, process.getuid?.(), statSync(cwd).uid].includes(statSync(path).uid)
+/** Whose file is imported: root's, that of who runs this, or of whose the current folder is. In /tmp/mine nobody else's /tmp/greenroom.config.js is. */
+export const mayImport = (owner: number, user: number | undefined, ofFolder: number): boolean =>
+  [0, user, ofFolder].includes(owner)
 
 /** An empty file only marks the folder where a relative `file:` starts. */
 const isMark = (path: string): boolean => readFileSync(path, 'utf8').trim() === ''

@@ -7,11 +7,10 @@ import type { Counts } from '../lib/broker.ts'
 import { within } from '../lib/clock.ts'
 import { shortDuration } from '../lib/duration.ts'
 import { environmentOf, folderOf, isBroker } from '../lib/locate.ts'
-import type { Io } from './command.ts'
+import type { Io, Values } from './command.ts'
 import { readConfigFile } from './config-file.ts'
 import { usage } from './failure.ts'
-import { appOf, checkThere, meant, type Opened, type TARGET_FLAGS } from './target.ts'
-import type { Values } from './command.ts'
+import { appOf, checkThere, isMade, meant, type Opened, type TARGET_FLAGS } from './target.ts'
 import { plural } from './text.ts'
 
 export interface Finding {
@@ -71,7 +70,7 @@ export async function broker(values: Given, io: Io): Promise<Finding[]> {
   try {
     const where = `${module === undefined ? from : `the app of ${module}`}, environment ${environmentOf(io.env)}`
     const url = internals.brokerUrl()
-    if (typeof url === 'string' && url.startsWith('file:') && !existsSync(join(folderOf(url), 'data.mdb')))
+    if (typeof url === 'string' && url.startsWith('file:') && !isMade(url))
       return [
         ok(`broker file:${folderOf(url)} (${where}): not made yet, the first send or worker makes it`),
         ...(await room(folderOf(url))),

@@ -93,6 +93,9 @@ export async function appOf(
   return { app, internals: internalsOf(app) }
 }
 
+/** Whether there is anything in the folder of a `file:` URL. */
+export const isMade = (url: string): boolean => existsSync(join(folderOf(url), 'data.mdb'))
+
 /** Looking must not make a folder, and memory can be seen from inside only. */
 export function checkThere(internals: Internals, io: Io, { mayMake = false }: { readonly mayMake?: boolean } = {}): void {
   const url = internals.brokerUrl()
@@ -103,9 +106,8 @@ export function checkThere(internals: Internals, io: Io, { mayMake = false }: { 
     })
   }
   if (mayMake || !url.startsWith('file:')) return
-  const folder = folderOf(url)
-  if (existsSync(join(folder, 'data.mdb'))) return
-  throw new CliError(EXIT.usage, `There is no broker in ${folder}`, {
+  if (isMade(url)) return
+  throw new CliError(EXIT.usage, `There is no broker in ${folderOf(url)}`, {
     help: `It was looked for from ${io.cwd}. Say where it is with --module <the file that makes the app> or --broker file:/path, or start a worker or send a message first`,
   })
 }

@@ -73,7 +73,7 @@ export function afterRealTime(ms: number, fn: () => void, { ref = true }: TimerO
   return { cancel: () => clearRealTimeout(timeout) }
 }
 
-/** Milliseconds that all threads of this machine count alike, since it was started. Never go back. */
+/** Milliseconds that all threads and processes of this machine count alike, since it was started. No clock setting moves them, and they never go back. */
 export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** Resolves after `ms`; rejects with the signal's own reason when it is aborted first. Leaves no listener and no timer behind. */

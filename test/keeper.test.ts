@@ -9,6 +9,7 @@ import { embeddedBroker } from '../brokers/embedded/index.ts'
 import { greenroom } from '../index.ts'
 import { FOREVER, folder } from './brokers/embedded-target.ts'
 import { program, type Program } from './cli/program.ts'
+import { freeze } from './helpers/freeze.ts'
 import { root } from './root.ts'
 
 interface Run {
@@ -181,15 +182,15 @@ t.test('a process that is debugged is neither paused nor killed', async t => {
 t.test(
   'a process that is stopped for longer than its lease is fenced: it aborts what runs, drops the rest, and forks nothing',
   async t => {
-    const { send, hire, ledger, counts } = scene(t)
+    const { send, hire, ledger, counts, broker } = scene(t)
     const victim = await hire({ lease: '1s', concurrency: 2 })
     // Quick ones first, so that it holds some ahead; two that stay fill it, and those behind them wait in its hands.
     const quick = (count: number) => Array.from({ length: count }, () => ['quick'] as const)
     const handles = await send(...quick(300), ['hold'], ['stubborn'], ...quick(40))
     await victim.until(/started .*"hold"/)
     await victim.until(/started .*"stubborn"/)
-    await victim.until(/settled \{/, 300) // not in the middle of a transaction: then all wait for the lock that it holds
-    victim.child.kill('SIGSTOP')
+    await victim.until(/settled \{/, 300)
+    await freeze(victim.pid, broker)
     t.ok((await counts()).leased > 2, 'it holds more than it runs')
     const survivor = await hire({ lease: '1s', concurrency: 4 })
     await survivor.until(/started .*"hold"/)

@@ -4,7 +4,7 @@
  * and serves the takes that wait. The event loop of the process never waits for the lock or the disk, and its blocking blocks no lease.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { systemClock } from '../../lib/clock.ts'
+import { machineMs, systemClock } from '../../lib/clock.ts'
 import { failpoint } from '../../lib/failpoint.ts'
 import { LAZY_COMMIT } from './database.ts'
 import { FolderError, diskFull, failureOf, folderFull, isFull, otherNamespace } from './failures.ts'
@@ -18,7 +18,7 @@ import { lookout, peerKey, readPeer } from './lookout.ts'
 import { messages } from './messages.ts'
 import { AGAIN, ASKS_AROUND, GROWS, LIGHT, NOT_YET, READS, operations } from './operations.ts'
 import type { Peer } from './processes.ts'
-import { sharedMonotonic, thisProcess } from './processes.ts'
+import { thisProcess } from './processes.ts'
 import type { EngineData, Reply, Request, Said } from './protocol.ts'
 import { expiring } from './shelf.ts'
 import { inside } from './standstill.ts'
@@ -76,7 +76,7 @@ function run(data: EngineData, folder: Folder, self: Peer, inbox: Request[]): vo
   let replies: Reply[] = [],
     transfers: ArrayBuffer[] = []
   const now = () => frozen?.now ?? systemClock.now(),
-    mono = () => frozen?.mono ?? sharedMonotonic()
+    mono = () => frozen?.mono ?? machineMs()
 
   const calls = wakes(folder.wakeFolder),
     watch = lookout(book, self, folder.writtenAt, calls.changedAt)

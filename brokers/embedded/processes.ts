@@ -67,11 +67,3 @@ export function isAlive({ pid, start }: Peer): boolean {
   const now = stat(pid)
   return now === undefined || (!now.ended && (start === '' || now.start === start))
 }
-
-const HRTIME_S = 1_000,
-  HRTIME_NS = 1e-6
-/** Milliseconds that all processes of one boot count alike, and that no clock setting moves. */
-export function sharedMonotonic(): number {
-  const [seconds, nanoseconds] = process.hrtime()
-  return seconds * HRTIME_S + nanoseconds * HRTIME_NS
-}

@@ -77,6 +77,10 @@ export function memory() {
   }
 }
 
+/** Deliveries of another attempt than the broker says. */
+export const withAttempts = (taken: readonly Delivery[], attemptOf: (envelope: Envelope) => number): readonly Delivery[] =>
+  taken.map(delivery => ({ ...delivery, envelope: { ...delivery.envelope, attempt: attemptOf(delivery.envelope) } }))
+
 /** Deliveries changed by what was settled before: `count` sums a number an id. */
 export function counting(
   of: (settlement: Settlement, delivery: Delivery) => number,

@@ -1,7 +1,7 @@
 /** Mutants that do what other queues once did: test/zoo/defects.ts says which of them, and where it was told. */
 import type { Broker, Consumer, Delivery, Envelope } from '../../lib/broker.ts'
 import { turns } from '../helpers/turns.ts'
-import { counting, disguise, key, LOOK, memory, pushing, settling } from './mutants-disguise.ts'
+import { counting, disguise, key, LOOK, memory, pushing, settling, withAttempts } from './mutants-disguise.ts'
 import type { Mutant } from './mutants-disguise.ts'
 
 const FOREVER_MS = 1e13
@@ -165,10 +165,7 @@ export const historicMutants: readonly Mutant[] = [
         { delivered, take } = memory()
       return {
         async take(inner, max, options) {
-          return (await take(inner, max, options)).map(delivery => ({
-            ...delivery,
-            envelope: { ...delivery.envelope, attempt: delivery.envelope.attempt + (extra.get(key(delivery.envelope)) ?? 0) },
-          }))
+          return withAttempts(await take(inner, max, options), each => each.attempt + (extra.get(key(each)) ?? 0))
         },
         settle: (inner, batch) =>
           inner.settle(

@@ -3,7 +3,7 @@ import { SUSPECT_FROM } from '../../lib/broker.ts'
 import type { Broker, Consumer, ConsumeOptions, Envelope } from '../../lib/broker.ts'
 import type { Band } from '../../lib/message.ts'
 import { refusal } from '../../lib/refusal.ts'
-import { disguise, inspecting, key, LOOK, memory, pushing, settling } from './mutants-disguise.ts'
+import { disguise, inspecting, key, LOOK, memory, pushing, settling, withAttempts } from './mutants-disguise.ts'
 import type { Mutant } from './mutants-disguise.ts'
 
 /** Bands changed on the way in, and changed back on the way out so that only the order differs. */
@@ -235,10 +235,7 @@ export const keepingMutants: readonly Mutant[] = [
         { delivered, take } = memory()
       return {
         async take(inner, max, options) {
-          return (await take(inner, max, options)).map(delivery => ({
-            ...delivery,
-            envelope: { ...delivery.envelope, attempt: attempts.get(delivery.envelope.id) ?? delivery.envelope.attempt },
-          }))
+          return withAttempts(await take(inner, max, options), ({ id, attempt }) => attempts.get(id) ?? attempt)
         },
         settle(inner, batch) {
           for (const { token, kind } of batch)

@@ -1,6 +1,6 @@
 /** Mutants of taking, settling and leases. */
 import type { Consumer, Delivery, Envelope } from '../../lib/broker.ts'
-import { counting, disguise, inspecting, key, memory, never, settling } from './mutants-disguise.ts'
+import { counting, disguise, inspecting, key, memory, never, settling, withAttempts } from './mutants-disguise.ts'
 import type { Mutant } from './mutants-disguise.ts'
 
 export const takingMutants: readonly Mutant[] = [
@@ -182,11 +182,7 @@ export const takingMutants: readonly Mutant[] = [
         { delivered, take } = memory()
       return {
         async take(inner, max, options) {
-          const taken = await take(inner, max, options)
-          return taken.map(delivery => ({
-            ...delivery,
-            envelope: { ...delivery.envelope, attempt: delivery.envelope.attempt - (extra.get(key(delivery.envelope)) ?? 0) },
-          }))
+          return withAttempts(await take(inner, max, options), each => each.attempt - (extra.get(key(each)) ?? 0))
         },
         settle(inner, batch) {
           return inner.settle(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Flags } from '../../cli/command.ts'
+import { mayImport } from '../../cli/config-file.ts'
 import { settle, valuesOf } from '../../cli/settings.ts'
 import { fileUrl } from '../../lib/locate.ts'
 import { cli } from './fake-io.ts'
@@ -109,17 +110,32 @@ t.test('a settings file that is none says what to write; an empty one only marks
   t.match(await cli(['worker', 'jobs.mjs', '--print-config'], { cwd: config(t, ' \n') }), { code: 0, out: /^file +none/ })
 })
 
-t.test('a settings file of another user is not imported', async t => {
-  if (process.getuid?.() !== 0) return t.pass("only root can make a file another user's")
-  const cwd = config(t, 'throw new Error("imported")')
-  chownSync(join(cwd, 'greenroom.config.mjs'), 12_345, 12_345)
-  t.match(await cli(['queues'], { cwd: join(cwd, 'inner'), env: {} }), {
-    code: 2,
-    err: /\.\.[\\/]greenroom\.config\.mjs belongs to another user.*Delete it/,
-  })
-  chownSync(join(cwd, 'inner'), 12_345, 12_345)
-  t.match(await cli(['queues'], { cwd: join(cwd, 'inner'), env: {} }), { code: 4, err: /imported/ })
+t.test('whose settings file is imported', async t => {
+  const [root, ada, bob] = [0, 1_000, 1_001]
+  for (const [owner, user, ofFolder, may] of [
+    [ada, ada, ada, true],
+    [root, ada, ada, true],
+    [ada, root, ada, true], // root in the project of somebody, as in a container
+    [ada, ada, bob, true],
+    [bob, ada, ada, false],
+    [bob, root, ada, false],
+    [bob, undefined, ada, false], // a system without users has one owner for all
+  ] as const)
+    t.equal(mayImport(owner, user, ofFolder), may, `${owner} ${user} ${ofFolder}`)
 })
+
+// Only root can make a file somebody else's.
+if (process.getuid?.() === 0)
+  t.test('a settings file of another user is not imported', async t => {
+    const cwd = config(t, 'throw new Error("imported")')
+    chownSync(join(cwd, 'greenroom.config.mjs'), 12_345, 12_345)
+    t.match(await cli(['queues'], { cwd: join(cwd, 'inner'), env: {} }), {
+      code: 2,
+      err: /\.\.[\\/]greenroom\.config\.mjs belongs to another user.*Delete it/,
+    })
+    chownSync(join(cwd, 'inner'), 12_345, 12_345)
+    t.match(await cli(['queues'], { cwd: join(cwd, 'inner'), env: {} }), { code: 4, err: /imported/ })
+  })
 
 t.test('the broker of the other commands: the command line, the environment, the file, the default', async t => {
   const cwd = config(t, `export default { broker: 'file:/of-file', namespace: 'shop' }`)

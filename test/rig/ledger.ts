@@ -10,6 +10,7 @@
  */
 import { createReadStream, closeSync, existsSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { machineMs } from '../../lib/clock.ts'
 
 /** In the order in which they are read: a run is judged by faults and sends that are known. */
 const FILES = ['faults', 'sent', 'runs', 'found'] as const
@@ -36,9 +37,6 @@ export interface Ledger extends Disposable {
   resource(what: string, before: number, after: number, slack: number): void
   throughput(what: string, before: number, during: number): void
 }
-
-/** Milliseconds of a clock that all processes of the machine share. */
-export const machineMs = () => Number(process.hrtime.bigint() / 1_000n) / 1_000
 
 /** A ledger in a folder, which any number of processes may have open. */
 export function openLedger(folder: string): Ledger {

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
 import { greenroom } from '../../index.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { seeded } from '../rig/random.ts'
 import { type Member, type Memory, member, until } from './crew.ts'
-import { type Row, atMost, count, exactly, note, pause, scenario, seeded, shown } from './scenario.ts'
+import { type Row, atMost, count, exactly, note, pause, scenario, shown } from './scenario.ts'
 
 const PROCESSES = 2
 const CONCURRENCY = 100

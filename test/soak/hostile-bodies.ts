@@ -2,7 +2,7 @@
 import { BAD } from '../helpers/bad-bodies.ts'
 import { packedBody } from '../helpers/msgpack-bodies.ts'
 import { wireBody } from '../helpers/raw.ts'
-import { seeded } from './scenario.ts'
+import { seeded } from '../rig/random.ts'
 
 const LARGE_BYTES = 4_096
 const bad = BAD.map(([, body]) => Buffer.from(body as string))

@@ -5,12 +5,14 @@
 import { join } from 'node:path'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
 import { greenroom } from '../../index.ts'
+import { machineMs } from '../../lib/clock.ts'
 import { FAILPOINTS, type Failpoint } from '../../lib/failpoint.ts'
-import { countEffects, machineMs, openLedger } from '../rig/ledger.ts'
+import { countEffects, openLedger } from '../rig/ledger.ts'
+import { seeded } from '../rig/random.ts'
 import { type Member, member, until } from './crew.ts'
 import type { FaultWorker } from './fault-worker.ts'
 import { drained, judged } from './judged.ts'
-import { atLeast, atMost, count, exactly, note, pause, scenario, seeded, shown } from './scenario.ts'
+import { atLeast, atMost, count, exactly, note, pause, scenario, shown } from './scenario.ts'
 
 const PROCESSES = 3
 const CONCURRENCY = 16

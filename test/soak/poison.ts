@@ -10,8 +10,9 @@ import { embeddedBroker } from '../../brokers/embedded/index.ts'
 import { greenroom } from '../../index.ts'
 import { root } from '../root.ts'
 import { openLedger } from '../rig/ledger.ts'
+import { seeded } from '../rig/random.ts'
 import { drained, judged } from './judged.ts'
-import { atMost, count, exactly, note, scenario, seeded, shown } from './scenario.ts'
+import { atMost, count, exactly, note, scenario, shown } from './scenario.ts'
 
 const PROCESSES = 4
 const CONCURRENCY = 16
@@ -23,7 +24,8 @@ const BATCH = 5_000
 /** The actors, as a user would write them. */
 const JOBS = (url: string, folder: string) => `
 import { current, greenroom } from 'greenroom'
-import { machineMs, openLedger } from ${JSON.stringify(join(root, '.build/test/rig/ledger.js'))}
+import { machineMs } from ${JSON.stringify(join(root, '.build/lib/clock.js'))}
+import { openLedger } from ${JSON.stringify(join(root, '.build/test/rig/ledger.js'))}
 const app = greenroom({ broker: ${JSON.stringify(url)} })
 const ledger = openLedger(${JSON.stringify(folder)})
 ledger.opened()

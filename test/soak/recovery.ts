@@ -5,7 +5,9 @@
 import { join } from 'node:path'
 import { embeddedBroker } from '../../brokers/embedded/index.ts'
 import { current, greenroom } from '../../index.ts'
-import { type Ledger, machineMs, openLedger } from '../rig/ledger.ts'
+import { machineMs } from '../../lib/clock.ts'
+import { freeze } from '../helpers/freeze.ts'
+import { type Ledger, openLedger } from '../rig/ledger.ts'
 import { member } from './crew.ts'
 import { judged } from './judged.ts'
 import { type Row, atMost, count, exactly, note, scenario, shown } from './scenario.ts'
@@ -78,14 +80,14 @@ export const recovery = scenario({
       ledger.acked(first, first + HELD)
       await victim.ask('holds')
       await using survivor = await app.work(worker)
-      const allBack = new Promise<void>(resolve => (again = resolve)),
-        from = machineMs()
+      const allBack = new Promise<void>(resolve => (again = resolve))
+      let from = machineMs()
       if (name === 'killed') {
         const ended = victim.kill()
         await allBack
         ledger.exit(`worker-${victim.pid}`, await ended, ['SIGKILL'])
       } else {
-        process.kill(victim.pid, 'SIGSTOP')
+        from = await freeze(victim.pid, broker)
         await allBack
         process.kill(victim.pid, 'SIGCONT')
         if ((await victim.ask<number>('fenced')) === HELD) fenced++

@@ -72,15 +72,4 @@ export const note = (what: string, measured: string): Row => ({ what, goal: '', 
 
 export const shown = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 })
 
-/** A generator of numbers from 0 to below 1, the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export const pause = (ms: number): Promise<void> => new Promise(resolve => void systemClock.after(ms, resolve))
