@@ -151,6 +151,7 @@ t.test('a queue that is paused while its workers are killed stays paused in new 
   const others = Array.from({ length: 20 }, (_, n) => `other-${n}`)
   await push(others.map(id => ({ actor: 'other', queue: 'other', id })))
   await next.until(/settled .*"other-\d+"/, others.length)
+  while ((await inspector.counts('default')).leased > 0) await turn() // until it is seen that the killed ones are gone
   t.match(
     await inspector.counts('default'),
     { ready: 5, leased: 0, suspect: 0, dead: 0, paused: true },
