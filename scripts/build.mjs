@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import esbuild from 'esbuild'
+import { printLua } from './lua.mjs'
 import { filesIn, fingerprint, readOr, root } from './tree.mjs'
 
 /** What runs by itself, in a thread or a process: lib/programs.ts finds these. */
@@ -20,6 +21,7 @@ const PROGRAMS = [
 /** Builds `dist/` and marks it with the fingerprint of its inputs. False, and nothing changes, when the sources do not compile. */
 export function build(inputs) {
   console.log('building dist/ ...')
+  printLua()
   return replace('dist', async out => {
     if (!tsc('tsconfig.build.json', `${out}/esm`)) return false
     await bundle(`${out}/esm`)
@@ -31,6 +33,7 @@ export function build(inputs) {
 
 /** Compiles the whole tree with its tests to `.build/`, unless that is up to date. False when a type is wrong; it runs all the same. */
 export async function buildTests() {
+  printLua()
   const inputs = fingerprint(['lib', 'middleware', 'brokers', 'cli', 'examples', 'benchmarks', 'test', 'package-lock.json'])
   if (readOr(join(root, '.build/.inputs')) === inputs) return true
   let typed = false
