@@ -7,8 +7,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { json, many, measure } from './harness.mjs'
-import { scenarios, URL_ARGUMENT } from './scenarios.mjs'
+import { json, many, measure } from './shared/harness.mjs'
+import { scenarios, URL_ARGUMENT } from './shared/scenarios.mjs'
 
 const BACKLOG = many(1_000_000)
 const MANY = many(20_000)

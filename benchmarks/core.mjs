@@ -6,8 +6,8 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import { many, measure } from './harness.mjs'
-import { scenarios, URL_ARGUMENT } from './scenarios.mjs'
+import { many, measure } from './shared/harness.mjs'
+import { scenarios, URL_ARGUMENT } from './shared/scenarios.mjs'
 
 const N = many(100_000)
 

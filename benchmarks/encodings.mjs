@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { register } from 'tsx/esm/api'
-import { many, measure } from './harness.mjs'
+import { many, measure } from './shared/harness.mjs'
 
 register() // the encoders are inside the package: from the sources
 const { createEncoder } = await import('../lib/encoding.ts')

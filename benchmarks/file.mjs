@@ -8,9 +8,9 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bareLmdb } from './bare-lmdb.mjs'
-import { many, measure } from './harness.mjs'
-import { scenarios } from './scenarios.mjs'
+import { bareLmdb } from './shared/bare-lmdb.mjs'
+import { many, measure } from './shared/harness.mjs'
+import { scenarios } from './shared/scenarios.mjs'
 
 const MANY = many(20_000)
 const FEW = many(300)

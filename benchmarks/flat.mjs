@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { heading, json, many } from './harness.mjs'
-import { scenarios, URL_ARGUMENT } from './scenarios.mjs'
+import { heading, json, many } from './shared/harness.mjs'
+import { scenarios, URL_ARGUMENT } from './shared/scenarios.mjs'
 
 const BACKLOG = many(1_000_000)
 const MESSAGES = many(40_000)

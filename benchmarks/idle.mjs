@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { greenroom } from 'greenroom'
-import { heading, json, many } from './harness.mjs'
-import { scenarios } from './scenarios.mjs'
+import { heading, json, many } from './shared/harness.mjs'
+import { scenarios } from './shared/scenarios.mjs'
 
 const SETTLE_MS = many(20_000) // after a start V8 collects and compiles for a while
 const WATCH_MS = many(20_000)

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { greenroom } from 'greenroom'
-import { heading, json, many } from './harness.mjs'
+import { heading, json, many } from './shared/harness.mjs'
 
 const now = () => performance.timeOrigin + performance.now() // one clock for both processes
 

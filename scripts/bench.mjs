@@ -7,8 +7,8 @@ import { root } from './tree.mjs'
 
 const [name, ...args] = process.argv.slice(2)
 const script = join(root, 'benchmarks', `${name}.mjs`)
-if (name === undefined || name === 'harness' || !existsSync(script)) {
-  const names = readdirSync(join(root, 'benchmarks')).filter(file => file.endsWith('.mjs') && file !== 'harness.mjs')
+if (name === undefined || !existsSync(script)) {
+  const names = readdirSync(join(root, 'benchmarks')).filter(file => file.endsWith('.mjs'))
   console.error(`npm run bench -- <name> [--json]: ${names.map(file => file.slice(0, -4)).join(', ')}`)
   process.exitCode = 2
 } else if (await ready()) {

@@ -4,21 +4,32 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { needed } from './rig/needed.ts'
 import { root } from './root.ts'
 
 const run = promisify(execFile)
-const { measure } = (await import(join(root, 'benchmarks/harness.mjs'))) as {
-  measure(title: string, scenarios: readonly { name: string; n: number; run: () => number }[]): Promise<unknown>
+interface Scenario {
+  readonly name: string
+  readonly n: number
+  readonly isPeer?: boolean
+  run(): number
 }
-/** Not a benchmark each: what they share. */
-const PARTS = ['harness.mjs', 'scenarios.mjs', 'bare-lmdb.mjs']
+const { measure } = (await import(join(root, 'benchmarks/shared/harness.mjs'))) as {
+  measure(title: string, scenarios: readonly Scenario[]): Promise<ReadonlyMap<string, number>>
+}
+needed('needRedis')
 /** The broker alone has no quick form: it is for whoever works on it. */
 const ALONE = ['embedded.mjs']
+/** Others are not compared with here: they would have to be installed. */
+const FLAGS: Readonly<Record<string, (folder: string) => readonly string[]>> = {
+  'redis.mjs': folder => ['--no-peers', `--ours=file:${folder}`],
+}
 
-const benchmarks = readdirSync(join(root, 'benchmarks')).filter(file => ![...PARTS, ...ALONE].includes(file))
+const benchmarks = readdirSync(join(root, 'benchmarks')).filter(file => file.endsWith('.mjs') && !ALONE.includes(file))
 for (const file of benchmarks) {
   t.test(`${file} prints a table and a line of JSON for each row`, async t => {
-    const { stdout } = await run(process.execPath, [join(root, 'benchmarks', file), '--quick', '--json'])
+    const flags = FLAGS[file]?.(t.testdir()) ?? []
+    const { stdout } = await run(process.execPath, [join(root, 'benchmarks', file), '--quick', '--json', ...flags])
     const rows = stdout.split('\n').flatMap(line => (line.startsWith('{') ? [JSON.parse(line)] : []))
     t.ok(rows.length > 0)
     for (const row of rows) {
@@ -31,4 +42,17 @@ for (const file of benchmarks) {
 
 t.test('a scenario that does not account for every message has no figure', async t => {
   await t.rejects(measure('lossy', [{ name: 'loses one', n: 10, run: () => 9 }]), /loses one: 9 of 10 messages/)
+})
+
+t.test('another queue that loses a message has no figure, and the rest has', async t => {
+  const lossy = { name: 'another loses one', n: 10, isPeer: true, run: () => 9 }
+  const printed = t.capture(console, 'log')
+  const medians = await measure('beside others', [{ name: 'ours', n: 10, run: () => 10 }, lossy])
+  t.strictSame([...medians.keys()], ['ours'])
+  t.match(
+    printed()
+      .map(({ args }) => args.join(' '))
+      .join('\n'),
+    /another loses one +no figure: .*9 of 10 messages/,
+  )
 })

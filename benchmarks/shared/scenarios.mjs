@@ -1,11 +1,12 @@
 /**
- * Scenarios through the whole core, for any broker: a no-op actor with two arguments, about 200 bytes, `standard()`. A peer is a
- * file that exports the same two: `send(n, atOnce)` and `run(n, concurrency)`.
+ * Scenarios of ours alone, through the whole core, for any broker: a no-op actor with two arguments, about 200 bytes, `standard()`.
+ * Beside others it is contest.mjs that makes them.
  */
 import { greenroom, standard } from 'greenroom'
+import { URL_ARGUMENT } from './contest.mjs'
 import { inFlight } from './harness.mjs'
 
-export const URL_ARGUMENT = 'https://example.com/photos/2026/11/24/some-picture-of-a-cat.jpg'
+export { URL_ARGUMENT }
 export const log = { debug() {}, info() {}, warn() {}, error: console.error }
 
 /** @param label begins the names of its scenarios @param broker a URL @param keeps leave what waits between rounds */
