@@ -4,7 +4,7 @@
  *
  *   npm run bench -- redis [sends] [runs] ... [--json] [--quick | --scale=10] [--no-peers] [--ours=<url>]
  */
-const PARTS = ['sends', 'runs', 'latency', 'bytes', 'connections']
+const PARTS = ['sends', 'runs', 'latency', 'bytes', 'connections', 'cpu', 'backlog', 'payloads', 'processes', 'fsync']
 
 const asked = process.argv.slice(2).filter(argument => !argument.startsWith('--'))
 const unknown = asked.filter(name => !PARTS.includes(name))

@@ -33,8 +33,8 @@ const LABELS = {
   'bee shared': 'bee-queue, given one connection to share',
 }
 
-async function openAll({ url }, queues) {
-  const app = greenroom({ broker: ourUrl(url) })
+async function openAll(server, queues) {
+  const app = greenroom({ broker: ourUrl(server) })
   const ran = counter()
   const actors = Array.from({ length: queues }, (_, i) => app.actor(async () => ran.add(), { name: `a${i}`, queue: `q${i}` }))
   const worker = await app.work()
