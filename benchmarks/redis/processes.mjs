@@ -21,7 +21,8 @@ export const processes = () =>
       for (const [name, contender] of Object.entries(contenders)) {
         const mine = []
         workers.set(contender, mine)
-        while (mine.length < MOST) mine.push(await startWorker(name, server))
+        const start = async () => mine.push(await startWorker(name, server))
+        await Promise.all(Array.from({ length: MOST }, start))
       }
       for (let count = 1; count <= MOST; count++)
         await meet(`runs, ${count === 1 ? '1 process' : `${count} processes`}`, contenders, one =>

@@ -26,7 +26,7 @@ export async function startServer(settings = {}) {
         const now = Number((await info('memory')).used_memory)
         if (Math.abs(now - before) < 2_000) return now
         before = now
-        await new Promise(resolve => setTimeout(resolve, 300))
+        await new Promise(resolve => setTimeout(resolve, 100))
       }
     },
     /** Seconds of CPU that it has used, in all its threads. */
