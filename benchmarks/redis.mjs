@@ -4,6 +4,8 @@
  *
  *   npm run bench -- redis [sends] [runs] ... [--json] [--quick | --scale=10] [--no-peers] [--ours=<url>]
  */
+import { printGoals } from './shared/contest.mjs'
+
 const PARTS = ['sends', 'runs', 'latency', 'bytes', 'connections', 'cpu', 'backlog', 'payloads', 'processes', 'fsync']
 
 const asked = process.argv.slice(2).filter(argument => !argument.startsWith('--'))
@@ -16,4 +18,5 @@ if (unknown.length > 0) {
     const part = await import(`./redis/${name}.mjs`)
     await part[name]()
   }
+  printGoals()
 }

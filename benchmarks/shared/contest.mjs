@@ -114,21 +114,34 @@ export function counter() {
   }
 }
 
+/** The goals that were compared with, in words. */
+const goals = { reached: [], missed: [] }
+
 /**
  * One line: what, the figure, and whether it is as good as it should be. `goal` is in the unit of the figure.
  * @param {number | undefined} value undefined where one of two has no figure
  */
 export function compare(what, value, { unit = 'times', atLeast, atMost } = {}) {
+  const goal = atLeast !== undefined ? `at least ${atLeast}` : atMost !== undefined ? `at most ${atMost}` : undefined
   if (value === undefined || Number.isNaN(value)) {
+    if (goal !== undefined) goals.missed.push(`${what}: no figure`)
     console.log(`${what}: no figure`)
     return json(what, { failed: 'no figure' })
   }
   const isReached = value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity)
-  const goal = atLeast !== undefined ? `at least ${atLeast}` : atMost !== undefined ? `at most ${atMost}` : undefined
   const verdict = goal === undefined ? '' : `   (goal: ${goal}; ${isReached ? 'reached' : 'MISSED'})`
   const digits = Number.isInteger(value) || Math.abs(value) >= 20 ? 0 : Math.abs(value) >= 2 ? 1 : 2
-  console.log(`${what}: ${value.toFixed(digits)} ${unit}${verdict}`)
+  const line = `${what}: ${value.toFixed(digits)} ${unit}${verdict}`
+  if (goal !== undefined) goals[isReached ? 'reached' : 'missed'].push(line)
+  console.log(line)
   json(what, { value, unit, ...(goal !== undefined && { goal, isReached }) })
+}
+
+/** How many of the goals were reached, and those that were not. */
+export function printGoals() {
+  const { reached, missed } = goals
+  if (reached.length + missed.length === 0) return
+  console.log(`\n${reached.length} goals reached, ${missed.length} missed${missed.map(line => `\n  ${line}`).join('')}`)
 }
 
 /** How many times as fast the first is as the second, and in how far that is what it should be. */
