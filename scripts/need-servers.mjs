@@ -1,10 +1,11 @@
 /**
- * The programs of the servers that tests start for themselves (test/rig): as the system has them. One that is missing is installed, if
+ * The programs of the servers that tests start for themselves (test/rig), and what they run them with: as the system has them. One that is missing is installed, if
  * that is permitted (apt.mjs); elsewhere the answer says what to do, and the test that asked fails with it.
  * A server that runs already is not looked for and not touched.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { aptInstall } from './apt.mjs'
 import { onPath } from './tree.mjs'
 
@@ -26,11 +27,16 @@ export const needRedis = () =>
 export const needRabbitmq = () =>
   need('rabbitmq-server', 'rabbitmq-server 3.10 or later', () => [RABBITMQ, ...onPath('rabbitmq-server')].find(existsSync))
 
-function need(name, what, find) {
+/** `{ path }` of libfaketime, which moves the clock of one process; or `{ help }`. */
+export const needFaketime = () => need('libfaketime', 'libfaketime', faketimes, 'in lib/faketime, beside a folder of the PATH')
+
+/** Debian has it in /usr/lib/<machine>/faketime, others do without the machine. */
+function faketimes() {
+  const libs = onPath('../lib').flatMap(lib => [lib, ...readdirSync(lib).map(name => join(lib, name))])
+  return libs.map(lib => join(lib, 'faketime/libfaketime.so.1')).find(existsSync)
+}
+
+function need(name, what, find, where = 'on the PATH; it need not run, tests start their own') {
   const path = find() ?? (aptInstall(name) ? find() : undefined)
-  return path === undefined
-    ? {
-        help: `no ${what}: install it (Debian: apt-get install ${name}) and put it on the PATH; it need not run, tests start their own`,
-      }
-    : { path }
+  return path === undefined ? { help: `no ${what}: install it (Debian: apt-get install ${name}) and put it ${where}` } : { path }
 }

@@ -1,4 +1,4 @@
-/** The program of a server, as the system has it or as scripts/need-servers.mjs gets it. Without one the test fails, and says what to install. */
+/** The program of a server, or what it is run with, as the system has it or as scripts/need-servers.mjs gets it. Without one the test fails, and says what to install. */
 import { join } from 'node:path'
 import { root } from '../root.ts'
 
@@ -7,7 +7,7 @@ interface Found {
   readonly help?: string
 }
 const needs = (await import(join(root, 'scripts/need-servers.mjs'))) as Readonly<
-  Record<'needRedis' | 'needRabbitmq', () => Found>
+  Record<'needRedis' | 'needRabbitmq' | 'needFaketime', () => Found>
 >
 
 export function needed(need: keyof typeof needs): string {

@@ -1,8 +1,8 @@
 /** What the tests need of the system: found, installed where that is permitted, and otherwise asked for in clear words. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import t, { type Test } from 'tap'
 import { root } from '../root.ts'
 
@@ -84,3 +84,17 @@ if (isRoot)
     t.match(readFileSync(join(folder, 'asked'), 'utf8'), /install .* redis-server$/m)
     t.notMatch(readFileSync(join(folder, 'asked'), 'utf8'), /rabbitmq|chromium/)
   })
+
+t.test('libfaketime is looked for beside the programs of the PATH, as Debian has it and as others do', async t => {
+  for (const lib of ['lib/aarch64-linux-gnu/faketime', 'lib/faketime']) {
+    const folder = path(t, {}),
+      library = join(folder, lib, 'libfaketime.so.1')
+    mkdirSync(join(folder, 'bin'))
+    t.match(say(join(folder, 'bin'), 'need-servers.mjs', 'its.needFaketime()'), {
+      help: /^no libfaketime: install it \(Debian: apt-get install libfaketime\)/,
+    })
+    mkdirSync(dirname(library), { recursive: true })
+    writeFileSync(library, '')
+    t.strictSame(say(join(folder, 'bin'), 'need-servers.mjs', 'its.needFaketime()'), { path: library })
+  }
+})

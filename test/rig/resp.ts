@@ -2,10 +2,12 @@
 import { once } from 'node:events'
 import { type Client, client } from './peers.ts'
 
+export type Reply = string | number | null | Reply[]
+
 export interface Resp extends Disposable {
   readonly client: Client
   /** The reply; rejects with the server's error, or when the connection ends before. */
-  ask(...words: readonly string[]): Promise<string | number | null>
+  ask(...words: readonly string[]): Promise<Reply>
 }
 
 export async function openResp(port: number): Promise<Resp> {
@@ -27,22 +29,33 @@ export async function openResp(port: number): Promise<Resp> {
     at += length + 2
     return text
   }
+  async function array(length: number): Promise<Reply> {
+    if (length < 0) return null
+    const all: Reply[] = []
+    while (all.length < length) all.push(await reply())
+    return all
+  }
+  async function reply(): Promise<Reply> {
+    const first = await line(),
+      rest = first.slice(1)
+    switch (first[0]) {
+      case '+':
+        return rest
+      case ':':
+        return Number(rest)
+      case '$':
+        return bulk(Number(rest))
+      case '*':
+        return array(Number(rest))
+      default:
+        throw new Error(rest)
+    }
+  }
   return {
     client: one,
-    async ask(...words) {
+    ask(...words) {
       one.socket.write(`*${words.length}\r\n${words.map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`)
-      const first = await line(),
-        rest = first.slice(1)
-      switch (first[0]) {
-        case '+':
-          return rest
-        case ':':
-          return Number(rest)
-        case '$':
-          return bulk(Number(rest))
-        default:
-          throw new Error(rest)
-      }
+      return reply()
     },
     [Symbol.dispose]: () => one[Symbol.dispose](),
   }
