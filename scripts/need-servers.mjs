@@ -27,6 +27,9 @@ export const needRedis = () =>
 export const needRabbitmq = () =>
   need('rabbitmq-server', 'rabbitmq-server 3.10 or later', () => [RABBITMQ, ...onPath('rabbitmq-server')].find(existsSync))
 
+/** `{ path }` of openssl, which makes certificates for servers; or `{ help }`. */
+export const needOpenssl = () => need('openssl', 'openssl', () => onPath('openssl')[0], 'on the PATH')
+
 /** `{ path }` of libfaketime, which moves the clock of one process; or `{ help }`. */
 export const needFaketime = () => need('libfaketime', 'libfaketime', faketimes, 'in lib/faketime, beside a folder of the PATH')
 

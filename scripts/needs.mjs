@@ -4,10 +4,10 @@
  */
 import { dirname, join } from 'node:path'
 import { needChromium } from './need-chromium.mjs'
-import { needFaketime, needRabbitmq, needRedis } from './need-servers.mjs'
+import { needFaketime, needOpenssl, needRabbitmq, needRedis } from './need-servers.mjs'
 import { readOr, root } from './tree.mjs'
 
-const NEEDS = { needChromium, needFaketime, needRabbitmq, needRedis }
+const NEEDS = { needChromium, needFaketime, needOpenssl, needRabbitmq, needRedis }
 
 /** Gets what these compiled test files ask for. One that cannot be had is no failure here: the test that asks again says so. */
 export function provide(files) {

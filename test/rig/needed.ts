@@ -7,7 +7,7 @@ interface Found {
   readonly help?: string
 }
 const needs = (await import(join(root, 'scripts/need-servers.mjs'))) as Readonly<
-  Record<'needRedis' | 'needRabbitmq' | 'needFaketime', () => Found>
+  Record<'needRedis' | 'needRabbitmq' | 'needFaketime' | 'needOpenssl', () => Found>
 >
 
 export function needed(need: keyof typeof needs): string {

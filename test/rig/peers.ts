@@ -54,8 +54,9 @@ export interface Client extends Disposable {
   readonly ended: Promise<Ending>
 }
 
-export function client(port: number): Client {
-  const socket = connect(port, '127.0.0.1'),
+/** @param to a port of this machine, or a socket that has not read yet */
+export function client(to: number | Socket): Client {
+  const socket = typeof to === 'number' ? connect(to, '127.0.0.1') : to,
     pieces: Buffer[] = []
   let more = gate()
   const ended = ending(socket)

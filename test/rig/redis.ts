@@ -1,7 +1,7 @@
 /** Redis as a server of a test: what it acknowledged survives a kill of the process, unless its settings say otherwise. */
 import type { Kind } from './daemon.ts'
 import { needed } from './needed.ts'
-import { openResp } from './resp.ts'
+import { type Resp, openResp } from './resp.ts'
 
 /** Of redis.conf, by their names. A value is one word, or several. */
 export type RedisSettings = Readonly<Record<string, string | number>>
@@ -18,7 +18,11 @@ export function redis(settings: RedisSettings = {}): Kind {
     ready: /Ready to accept connections/,
     async isOurs({ ports: [port] }, pid) {
       using resp = await openResp(port)
-      return new RegExp(`^process_id:${pid}\r$`, 'm').test(String(await resp.ask('INFO', 'server')))
+      return await isRedis(resp, pid)
     },
   }
 }
+
+/** Whether what answers is the process with this id. */
+export const isRedis = async (resp: Resp, pid: number): Promise<boolean> =>
+  new RegExp(`^process_id:${pid}\r$`, 'm').test(String(await resp.ask('INFO', 'server')))

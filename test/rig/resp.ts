@@ -1,5 +1,6 @@
-/** A few words of Redis's protocol over a plain socket, so that the tests of the rig need no driver: one question at a time. */
+/** A few words of Redis's protocol, so that the tests of the rig need no driver: one question at a time. */
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { type Client, client } from './peers.ts'
 
 export type Reply = string | number | null | Reply[]
@@ -10,9 +11,10 @@ export interface Resp extends Disposable {
   ask(...words: readonly string[]): Promise<Reply>
 }
 
-export async function openResp(port: number): Promise<Resp> {
-  const one = client(port)
-  await once(one.socket, 'connect')
+/** @param to a port of this machine, or a socket that is connected or about to be: a path's, or one with TLS */
+export async function openResp(to: number | Socket): Promise<Resp> {
+  const one = client(to)
+  if (one.socket.connecting) await once(one.socket, 'connect')
   let at = 0 // what was read
   async function line(): Promise<string> {
     for (let length = at + 2; ; length++) {
