@@ -2,7 +2,7 @@
  * The `redis:` broker beside the bare driver, BullMQ and bee-queue, all on one server that is started for it. Each part is a file in
  * benchmarks/redis/; without names all of them run.
  *
- *   npm run bench -- redis [sends] [runs] ... [--json] [--quick | --scale=10] [--no-peers] [--ours=<url>]
+ *   npm run bench -- redis [sends] [runs] ... [--json] [--quick | --scale=10] [--only=ours,bare,least,bullmq,bee]
  */
 import { printGoals } from './shared/contest.mjs'
 

@@ -22,7 +22,7 @@ needed('needRedis')
 const ALONE = ['embedded.mjs']
 /** Others are not compared with here: they would have to be installed. */
 const FLAGS: Readonly<Record<string, (folder: string) => readonly string[]>> = {
-  'redis.mjs': folder => ['--no-peers', `--ours=file:${folder}/PORT`],
+  'redis.mjs': folder => ['--only=ours,bare,least', `--ours=file:${folder}/PORT`],
 }
 
 const benchmarks = readdirSync(join(root, 'benchmarks')).filter(file => file.endsWith('.mjs') && !ALONE.includes(file))

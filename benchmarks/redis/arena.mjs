@@ -1,11 +1,11 @@
 /** Where the contenders meet: a server that is started for them, each of them opened on it, and all of it ended afterwards. */
 import { install } from '../../scripts/ready.mjs'
-import { open, present, withPeers } from './contenders.mjs'
+import { needsPeers, open, present } from './contenders.mjs'
 import { startServer } from './server.mjs'
 import { compareSpeed } from '../shared/contest.mjs'
 import { measure } from '../shared/harness.mjs'
 
-if (withPeers) install('benchmarks/peers')
+if (needsPeers) install('benchmarks/peers')
 
 /**
  * @param {readonly string[]} names those of them that come
@@ -33,7 +33,7 @@ export async function meet(title, contenders, make, goals = {}) {
   )
   const { ours } = Object.fromEntries(made)
   for (const [name, other] of made) {
-    if (other === ours) continue
+    if (other === ours || ours === undefined) continue
     const goal = goals[name] === undefined ? {} : { atLeast: goals[name] }
     compareSpeed(medians, `${title}: ours to ${contenders[name].name}`, ours, other, goal)
   }

@@ -1,15 +1,16 @@
 /**
  * Who comes, by names that a worker process can be told. Flags of the command line say:
  *
- *   --no-peers       only we and the bare driver, which need no installation
- *   --ours=<url>     another broker of ours in the place of `redis:`; PORT in it is that of the server
+ *   --only=ours,bare     nobody else; the peers are installed only if one of them comes
+ *   --ours=<url>         another broker of ours in the place of `redis:`; PORT in it is that of the server
  */
 import { openOurs } from '../shared/ours.mjs'
 
-export const withPeers = !process.argv.includes('--no-peers')
-const oursAt = process.argv.find(flag => flag.startsWith('--ours='))?.slice('--ours='.length)
+const flag = name => process.argv.find(argument => argument.startsWith(`--${name}=`))?.slice(name.length + 3)
+const only = flag('only')?.split(',')
+const oursAt = flag('ours')
 
-const PEERS = ['bullmq', 'bullmq shared', 'bee', 'bee shared']
+const PEERS = ['bullmq', 'bee']
 const OPENERS = {
   ours: server => openOurs(ourUrl(server), server),
   bare: async server => (await import('../peers/ioredis.mjs')).open({ ...server, kind: 'pipelines' }),
@@ -19,8 +20,8 @@ const OPENERS = {
 }
 
 export const ourUrl = ({ url, port }) => oursAt?.replace('PORT', port) ?? url
-/** Those of the names that come. */
-export const present = names => names.filter(name => withPeers || !PEERS.includes(name))
-export const isPeer = name => PEERS.includes(name)
+/** Those of the names that come. What follows a space says how one comes. */
+export const present = names => names.filter(name => only?.includes(name.split(' ')[0]) ?? true)
+export const needsPeers = present(PEERS).length > 0
 /** @param server its `url` and `port`, and a `queue` if it matters @returns {Promise<import('../shared/contest.mjs').Contender>} */
 export const open = (name, server) => OPENERS[name](server)

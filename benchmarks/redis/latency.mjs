@@ -36,7 +36,7 @@ export const latency = () =>
         rows[name] = report(title, contender, n, waits)
       }
       for (const [name, row] of Object.entries(rows)) {
-        if (name === 'ours') continue
+        if (name === 'ours' || !rows.ours) continue
         for (const share of ['p50', 'p99'])
           compare(
             `idle latency, ${share}: ours to ${contenders[name].name}`,

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 export const now = () => Number(process.hrtime.bigint()) / 1e6
 const SELF = fileURLToPath(import.meta.url)
 /** Of the command line: who comes, and to which broker. */
-const FLAGS = process.argv.filter(flag => flag.startsWith('--ours=') || flag === '--no-peers')
+const FLAGS = process.argv.filter(flag => /^--(ours|only)=/.test(flag))
 
 /** Starts one. `ask` resolves to its answer. */
 export async function startWorker(name, { url, port }) {
