@@ -101,6 +101,12 @@ export { timeLimit, type TimeLimitSpecs } from './middleware/time-limit.ts'
 const BROKERS: Readonly<Record<string, (url: string, services: BrokerServices) => Promise<Broker>>> = {
   'memory:': async (_url, services) => (await import('./brokers/memory/index.ts')).memoryBroker(services),
   'file:': async (url, services) => (await import('./brokers/embedded/url.ts')).embeddedBrokerOf(url, services),
+  'redis:': redis,
+  'rediss:': redis,
+  'unix:': redis,
+}
+async function redis(url: string, services: BrokerServices): Promise<Broker> {
+  return (await import('./brokers/redis/broker-url.ts')).redisBrokerOf(url, services)
 }
 
 /** A broker by its URL. @throws {GreenroomError} `BROKER_UNKNOWN` */

@@ -126,17 +126,17 @@ export function unknownBroker(url: string, known: readonly string[]): GreenroomE
 }
 
 /** Brokers of later versions. */
-const COMING = /^(?:rediss?|valkeys?|amqps?|rabbitmq):/i
+const COMING = /^(?:amqps?|rabbitmq):/i
 
-const COMES = 'Redis and RabbitMQ are not in this version. '
+const COMES = 'RabbitMQ is not in this version. '
 
 /** What was probably meant, a sentence or nothing. */
 function meantBy(url: string): string {
   if (COMING.test(url)) return COMES
+  if (/^valkeys?:/i.test(url)) return 'Write redis: for Valkey too, and rediss: for TLS. '
   if (/^memory$/i.test(url)) return 'Write "memory:". '
   if (/^file$/i.test(url)) return `Write ${shown(DEFAULT_BROKER)}. `
   const [, server, port] = /^([\w.-]+:(\d+))$/.exec(url) ?? []
-  if (server !== undefined)
-    return `A server is written with its scheme, ${port === '5672' ? 'amqp' : 'redis'}://${server}. ${COMES}`
+  if (server !== undefined) return port === '5672' ? COMES : `A server is written with its scheme, redis://${server}. `
   return /[:@]/.test(url) ? '' : `For a folder write ${shown(fileUrl(url))}. `
 }

@@ -11,6 +11,7 @@ export type Program =
   | 'brokers/embedded/engine'
   | 'brokers/embedded/lock-search'
   | 'brokers/embedded/verify'
+  | 'brokers/redis/keeper'
   | 'lib/keeper/thread'
   | 'lib/thread/main'
 

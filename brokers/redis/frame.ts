@@ -8,10 +8,12 @@
  *  10  attempt   4 bytes
  *  14  length of the id, then the id, then the body to the end
  *
- * All numbers are big-endian. Anybody who may write to the server may have written one: `readFrame` answers undefined for what is none.
+ * All numbers are big-endian. Anybody who may write to the server may have written something else.
  */
+import { createHash } from 'node:crypto'
 import type { Envelope } from '../../lib/broker.ts'
 import type { Band } from '../../lib/message.ts'
+import { isId } from '../../lib/names.ts'
 
 export const FRAME_VERSION = 1
 const HEAD = 15
@@ -41,17 +43,29 @@ export function writeFrame(into: Buffer, at: number, { id, body, attempt, priori
   return start + body.length
 }
 
-export function readFrame(bytes: Buffer): Frame | undefined {
-  if (bytes.length < HEAD || bytes[6] !== FRAME_VERSION) return undefined
-  const band = bytes[7]!,
-    start = HEAD + bytes[14]!
-  if (band > 2 || start > bytes.length || start === HEAD) return undefined
+/** @param whole what was read: the body is a view into it */
+export function readFrame(whole: Buffer): Frame {
+  const start = HEAD + (whole[14] ?? 0),
+    band = whole[7]!
+  if (whole.length < start || start === HEAD || whole[6] !== FRAME_VERSION || band > 2) return raw(whole)
+  const id = whole.toString('latin1', HEAD, start)
+  if (!isId(id)) return raw(whole)
   return {
-    since: bytes.readUIntBE(0, 6),
+    since: whole.readUIntBE(0, 6),
     band: band as Band,
-    lapses: bytes.readUInt16BE(8),
-    attempt: bytes.readUInt32BE(10),
-    id: bytes.toString('latin1', HEAD, start),
-    body: bytes.subarray(start),
+    lapses: whole.readUInt16BE(8),
+    attempt: whole.readUInt32BE(10),
+    id,
+    body: whole.subarray(start),
   }
 }
+
+/** What is no frame is passed on whole: the core cannot decode it, and makes it a dead letter with its bytes. The scripts name it alike. */
+const raw = (body: Buffer): Frame => ({
+  since: 0,
+  band: 1,
+  lapses: 0,
+  attempt: 0,
+  id: `raw-${createHash('sha1').update(body).digest('hex')}`,
+  body,
+})

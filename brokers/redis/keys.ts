@@ -11,6 +11,7 @@
  *   meta          hash: paused
  *   tok:<call>    what a push answered, for one whose answer was lost
  *   once:<id>     this id was pushed with `once`
+ *   onces         there as long as any of those may be
  *   wake          channel: something became takeable
  *
  * A member is the id of its message; where that one is taken, as two messages may have one id, the id, a space and something unique.

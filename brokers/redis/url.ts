@@ -12,6 +12,9 @@ import { nearest } from '../../lib/did-you-mean.ts'
 import { shown } from '../../lib/duration.ts'
 import { GreenroomError, listed } from '../../lib/errors.ts'
 
+/** Parameters of a URL that are the broker's, not the link's. */
+export const PARAMETERS = ['replyTimeoutMs', 'maxDead', 'maxDeadMs'] as const
+
 export interface Login {
   readonly user: string | undefined
   readonly password: string

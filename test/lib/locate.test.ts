@@ -114,18 +114,12 @@ t.test('a URL that nobody knows: what was probably meant', async t => {
     ['./queue', 'For a folder write "file:./queue". It starts with one of memory:, file:'],
     ['/var/lib/app', 'For a folder write "file:/var/lib/app". It starts with one of memory:, file:'],
     ['100%', 'For a folder write "file:100%25". It starts with one of memory:, file:'],
-    ['redis://:secret@db:6379', 'Redis and RabbitMQ are not in this version. It starts with one of memory:, file:'],
-    ['amqps://db', 'Redis and RabbitMQ are not in this version. It starts with one of memory:, file:'],
+    ['valkey://:secret@db:6379', 'Write redis: for Valkey too, and rediss: for TLS. It starts with one of memory:, file:'],
+    ['amqps://db', 'RabbitMQ is not in this version. It starts with one of memory:, file:'],
     ['memory', 'Write "memory:". It starts with one of memory:, file:'],
     ['file', 'Write "file:.greenroom". It starts with one of memory:, file:'],
-    [
-      'localhost:6379',
-      'A server is written with its scheme, redis://localhost:6379. Redis and RabbitMQ are not in this version. It starts with one of memory:, file:',
-    ],
-    [
-      'mq.example:5672',
-      'A server is written with its scheme, amqp://mq.example:5672. Redis and RabbitMQ are not in this version. It starts with one of memory:, file:',
-    ],
+    ['localhost:6379', 'A server is written with its scheme, redis://localhost:6379. It starts with one of memory:, file:'],
+    ['mq.example:5672', 'RabbitMQ is not in this version. It starts with one of memory:, file:'],
     ['mongodb://db', 'It starts with one of memory:, file:'],
     ['me:secret@db', 'It starts with one of memory:, file:'],
   ] as const) {

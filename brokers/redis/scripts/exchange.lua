@@ -4,13 +4,14 @@
 -- KEYS r0, then r0 of other queues that follow-ups go to
 -- ARGV 1 incarnation  2 number  3 lease ms  4 most to take  5 '1': may take a suspect  6 bytes to take, about  7 most dead letters  8 their most ms
 --      9 fields that are done, by spaces  10... five each: kind (done, retry, release, dead), field, ms or reason, new body or error, follow-ups
---      Follow-ups: 1 byte number of the key, 4 bytes length of the records, records (write.lua), and again.
--- -> { 'OK', now, next time to ask or -1, '1' when there may be more, dropped dead letters, a digit for each of 10..., lapsed incarnations, frames }
+--      Follow-ups: 2 bytes number of the key, 4 bytes length of the records, records (write.lua), and again.
+-- -> { 'OK', now, next time to ask or -1, '1' when there may be more and '1' when a suspect waits, dropped dead letters, a digit for each of 10..., lapsed incarnations, frames }
 --    { 'FENCED' }: others have what it held.  { 'STALE' }: a later call was made. Nothing was changed then.
 --!include base
 --!include write
 local incarnation, number, leaseMs, max, budget = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
-local leases, leased, now = tag .. 'leases', tag .. 'leased:' .. incarnation, time()
+local leases, leased = tag .. 'leases', tag .. 'leased:' .. incarnation
+local now, coming = time()
 --!include number
 call('ZADD', leases, now + leaseMs, incarnation)
 call('HSET', leased, '#', number)
@@ -24,12 +25,12 @@ each('HDEL', leased, done)
 local function followUp(all)
   local at = 1
   while at <= #all do
-    local key, length = unpack_('>BI4', all, at)
-    store(sub(KEYS[key], 1, -3), sub(all, at + 5, at + 4 + length), now)
-    at = at + 5 + length
+    local key, length = unpack_('>I2I4', all, at)
+    store(sub(KEYS[key], 1, -3), sub(all, at + 6, at + 5 + length), now, coming)
+    at = at + 6 + length
   end
 end
-local stamp, results, returned, gone, dropped = pack('>I6', now), {}, {}, {}, 0
+local results, returned, gone, dropped = {}, {}, {}, 0
 local wakes = false
 for i = 10, #ARGV, 5 do
   local kind, field, x, y = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -39,17 +40,20 @@ for i = 10, #ARGV, 5 do
     followUp(ARGV[i + 4])
     local id, unique = idOf(frame), incarnation .. ':' .. field
     if kind == 'retry' then
-      local rest = y == '' and sub(frame, 15) or sub(frame, 15, 15 + #id) .. y
-      local again = stamp .. sub(frame, 7, 8) .. '\0\0' .. pack('>I4', (unpack_('>I4', frame, 11)) + 1) .. rest
+      local again = frame
+      if isFrame(frame) then
+        local rest = y == '' and sub(frame, 15) or sub(frame, 15, 15 + #id) .. y
+        again = pack('>I6', now) .. sub(frame, 7, 8) .. '\0\0' .. pack('>I4', (unpack_('>I4', frame, 11)) + 1) .. rest
+      end
       if tonumber(x) > 0 then
-        delay(tag, id, again, now + x, unique)
+        delay(tag, id, again, coming + x, unique)
       else
         call('RPUSH', tag .. 'r' .. bandOf(frame), again)
       end
       wakes = true
     elseif kind == 'release' then
       if tonumber(x) > 0 then
-        delay(tag, id, stamp .. sub(frame, 7), now + x, unique)
+        delay(tag, id, stamped(frame, now), coming + x, unique)
       else
         local trip, index = string.match(field, '^(%d+)%.(%d+)$')
         returned[#returned + 1] = { trip = tonumber(trip), index = tonumber(index), frame = frame }
@@ -80,15 +84,16 @@ if max > 0 then
   local most = 2 * max + 64
   local due = call('ZRANGEBYSCORE', tag .. 'delayed', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
   if #due > 0 then
-    local members, bands = {}, { {}, {}, {} }
+    local members, bands, suspects = {}, { {}, {}, {} }, {}
     for i = 1, #due, 2 do members[#members + 1] = due[i] end
     local frames = call('HMGET', tag .. 'delayed:b', unpack(members))
     for i, frame in ipairs(frames) do
       if frame then
-        local band = bands[bandOf(frame) + 1]
-        band[#band + 1] = pack('>I6', tonumber(due[2 * i])) .. sub(frame, 7)
+        local list = lapsesOf(frame) >= SUSPECT_LAPSES and suspects or bands[bandOf(frame) + 1]
+        list[#list + 1] = stamped(frame, tonumber(due[2 * i]))
       end
     end
+    each('RPUSH', tag .. 'again', suspects)
     for band = 1, 3 do each('RPUSH', tag .. 'r' .. (band - 1), bands[band]) end
     call('ZREM', tag .. 'delayed', unpack(members))
     call('HDEL', tag .. 'delayed:b', unpack(members))
@@ -143,4 +148,6 @@ for i = 1, #others, 2 do
     end
   end
 end
-return { 'OK', now, next or -1, more and '1' or '0', dropped, table.concat(results), table.concat(lapsed, ' '), table.concat(parts) }
+-- It may take none now, and one waits.
+local suspect = ARGV[5] == '0' and max > 0 and call('EXISTS', tag .. 'again') == 1
+return { 'OK', now, next or -1, (more and '1' or '0') .. (suspect and '1' or '0'), dropped, table.concat(results), table.concat(lapsed, ' '), table.concat(parts) }

@@ -25,7 +25,7 @@ for i = 1, math.min(#fields, tonumber(ARGV[2])) do
   local field = fields[i].name
   local frame = call('HGET', leased, field)
   local lapses = lapsesOf(frame)
-  if counted then
+  if counted and isFrame(frame) then
     lapses = math.min(lapses + 1, 65535)
     frame = sub(frame, 1, 8) .. pack('>I2', lapses) .. sub(frame, 11)
   end

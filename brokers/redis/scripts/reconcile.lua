@@ -4,7 +4,7 @@
 -- -> { 'OK', now, a digit for each field of 4 ('1': held), records of the others: 1 byte length of the field, the field, 4 bytes length, the frame }
 --!include base
 local incarnation, number = ARGV[1], tonumber(ARGV[2])
-local leases, leased, now = tag .. 'leases', tag .. 'leased:' .. incarnation, time()
+local leases, leased, now = tag .. 'leases', tag .. 'leased:' .. incarnation, (time())
 --!include number
 call('ZADD', leases, now + ARGV[3], incarnation)
 call('HSET', leased, '#', number)

@@ -3,18 +3,27 @@ local call, pack, unpack_, sub = redis.call, struct.pack, struct.unpack, string.
 local tag = sub(KEYS[1], 1, -3) -- the first key is the first ready list: all others of the queue have its hash tag
 local SUSPECT_LAPSES = 2 -- the third delivery is that of a suspect
 
+-- In whole milliseconds: those that have passed, and the first one to come, from which delays count so that none ends early.
 local function time()
   local t = call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
+  return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000 + math.ceil(t[2] / 1000)
+end
+-- Anybody who may write to the server may have put something else into a list: it has an id made of its bytes, and is left as it is.
+local function isFrame(frame)
+  local length = string.byte(frame, 15)
+  return length and length > 0 and #frame >= 15 + length and string.byte(frame, 7) == 1 and string.byte(frame, 8) < 3
 end
 local function idOf(frame)
-  return sub(frame, 16, 15 + string.byte(frame, 15))
+  return isFrame(frame) and sub(frame, 16, 15 + string.byte(frame, 15)) or 'raw-' .. redis.sha1hex(frame)
 end
 local function bandOf(frame)
-  return string.byte(frame, 8)
+  return isFrame(frame) and string.byte(frame, 8) or 1
 end
 local function lapsesOf(frame)
-  return (unpack_('>I2', frame, 9))
+  return isFrame(frame) and unpack_('>I2', frame, 9) or 0
+end
+local function stamped(frame, ms)
+  return isFrame(frame) and pack('>I6', ms) .. sub(frame, 7) or frame
 end
 -- More arguments than this do not fit on Lua's stack.
 local MOST = 4000

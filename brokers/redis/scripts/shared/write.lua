@@ -20,24 +20,28 @@ end
 
 -- Stores records in a queue, and says '' when all were stored, otherwise '1' or '0' (a duplicate) for each. A record is
 --   4 bytes length of the frame, 1 byte kind (0: ready; 1: after ms; 2: at ms; 4 more: once), 6 bytes ms and 6 bytes once in ms if it is not 0, the frame
-local function store(queue, blob, now)
+local function store(queue, blob, now, coming)
   local stamp, bands, verdicts, onces, remembered = pack('>I6', now), { {}, {}, {} }, {}, {}, {}
+  local remembers = call('EXISTS', queue .. 'onces') == 1 -- else no message pays for it
   local at, size, duplicates, soonest = 1, #blob, 0, nil
   while at <= size do
     local length, kind = unpack_('>I4B', blob, at)
     at = at + 5
-    if kind == 0 then
+    if kind == 0 and not remembers then
       local band = bands[string.byte(blob, at + 7) + 1]
       band[#band + 1] = stamp .. sub(blob, at + 6, at + length - 1)
       verdicts[#verdicts + 1] = '1'
     else
-      local ms, onceMs = unpack_('>I6I6', blob, at)
-      at = at + 12
+      local ms, onceMs = 0, 0
+      if kind > 0 then
+        ms, onceMs = unpack_('>I6I6', blob, at)
+        at = at + 12
+      end
       local frame = stamp .. sub(blob, at + 6, at + length - 1)
       local id = idOf(frame)
-      local due = kind % 4 == 1 and now + ms or ms
+      local due = kind % 4 == 1 and coming + ms or ms
       local key = queue .. 'once:' .. id
-      local stored = onceMs == 0 or (not remembered[id] and call('EXISTS', key) == 0)
+      local stored = not remembered[id] and not (remembers and call('EXISTS', key) == 1)
       if stored then
         if due > now then
           stored = call('HSETNX', queue .. 'delayed:b', id, frame) == 1 -- the same id waits already
@@ -51,7 +55,7 @@ local function store(queue, blob, now)
         end
       end
       if stored and onceMs > 0 then
-        remembered[id] = true
+        remembers, remembered[id] = true, true
         onces[#onces + 1] = { key, onceMs }
       end
       if not stored then duplicates = duplicates + 1 end
@@ -64,7 +68,12 @@ local function store(queue, blob, now)
     local frames = bands[band]
     if #frames > 0 and each('RPUSH', queue .. 'r' .. (band - 1), frames) == #frames then wakes = true end
   end
-  for _, once in ipairs(onces) do call('SET', once[1], '1', 'PX', once[2]) end
+  local longest = 0
+  for _, once in ipairs(onces) do
+    call('SET', once[1], '1', 'PX', once[2] + 1)
+    longest = math.max(longest, once[2] + 1)
+  end
+  if longest > 0 and call('PTTL', queue .. 'onces') < longest then call('SET', queue .. 'onces', '1', 'PX', longest) end
   if wakes then wake(queue) end
   return duplicates == 0 and '' or table.concat(verdicts)
 end

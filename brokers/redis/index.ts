@@ -1,0 +1,166 @@
+/**
+ * The broker `redis:`: lists, one script a transition, at most three connections a process. docs/redis.md tells what is where.
+ * @module greenroom/redis
+ */
+import type { Broker, BrokerServices, Capabilities, Consumer } from '../../lib/broker.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { shown } from '../../lib/duration.ts'
+import { GreenroomError } from '../../lib/errors.ts'
+import { systemId, systemRandom } from '../../lib/ids.ts'
+import { consoleLogger } from '../../lib/log.ts'
+import { checkName } from '../../lib/names.ts'
+import { knownOptions } from '../../lib/options.ts'
+import { openLink } from './connect.ts'
+import { openConsumer, type Opened } from './consumer.ts'
+import { closed, failureOf } from './errors.ts'
+import { keysOf, queuesKey } from './keys.ts'
+import type { Link } from './link.ts'
+import { createPush } from './push.ts'
+import { programOf } from '../../lib/programs.ts'
+import { createSweeper, dropWarner } from './sweeper.ts'
+import { PARAMETERS, readUrl } from './url.ts'
+
+/** What a Redis broker is made with. All but `url` may be left out. */
+export interface RedisOptions extends Partial<BrokerServices> {
+  /** `redis://`, `rediss://` or `unix:`; see docs/redis.md. */
+  readonly url: string
+  /** A server that has not answered for so long counts as away: its connection is ended and made again. @default 5 000 */
+  readonly replyTimeoutMs?: number
+  /** The oldest dead letters of a queue beyond so many are deleted. @default 10 000 */
+  readonly maxDead?: number
+  /** Dead letters older than this are deleted, ms. @default 30 days */
+  readonly maxDeadMs?: number
+}
+
+const KNOWN = ['url', 'replyTimeoutMs', 'maxDead', 'maxDeadMs', 'namespace', 'clock', 'random', 'newId', 'log']
+const DAY_MS = 86_400_000
+
+/** For tests: what the conformance suite must be able to do to a consumer. */
+export const openedConsumers = new WeakMap<Consumer, Opened>()
+export const brokerLinks = new WeakMap<Broker, Link>()
+
+function keeperModule(): string {
+  const program = programOf('brokers/redis/keeper')
+  if (program) return program.href
+  throw new GreenroomError(
+    'ENGINE_MISSING',
+    'This is a bundle, and the package that has the keeper of `redis:` is not installed',
+    {
+      help: 'Run npm install greenroom, of the version that was bundled, where the worker runs',
+    },
+  )
+}
+
+const invalid = (name: string, value: unknown, help: string) =>
+  new GreenroomError('OPTION_INVALID', `${name} of redisBroker() cannot be ${shown(value)}`, { help })
+
+/**
+ * A broker on a Redis or Valkey server. No I/O before the first call.
+ *
+ * @throws {GreenroomError} `BROKER_INVALID` for a URL that is none, `OPTION_UNKNOWN`, `OPTION_INVALID`. Its calls reject with `BROKER_DOWN` when the
+ * server cannot be reached, `BROKER_FULL` when it has no room, `BROKER_DENIED` when it refuses the user.
+ * @example const app = greenroom({ broker: redisBroker({ url: 'redis://localhost:6379/0' }) })
+ */
+export function redisBroker(options: RedisOptions): Broker {
+  const {
+    url,
+    namespace = 'greenroom',
+    clock = systemClock,
+    random = systemRandom,
+    newId = systemId,
+    log = consoleLogger,
+    replyTimeoutMs = 5_000,
+    maxDead = 10_000,
+    maxDeadMs = 30 * DAY_MS,
+  } = knownOptions(options, KNOWN, 'redisBroker()')
+  for (const [name, value] of Object.entries({ replyTimeoutMs, maxDead, maxDeadMs }))
+    if (!(typeof value === 'number' && value > 0)) throw invalid(name, value, 'It is a number above 0')
+  checkName(namespace, 'namespace')
+  const { where } = readUrl(url, PARAMETERS),
+    link = openLink({ url: where, replyTimeoutMs, log, clock: systemClock, random })
+  const id = newId(),
+    dead = { most: maxDead, forMs: maxDeadMs },
+    push = createPush({ link, namespace, id, clock: systemClock }),
+    consumers = new Set<Opened>(),
+    warnOfDropped = dropWarner(log, clock)
+  const sweeper = createSweeper({ link, namespace, id, dead, clock })
+  let consumersMade = 0,
+    closing: Promise<void> | undefined
+
+  const capabilities: Capabilities = {
+    lease: 'timed',
+    once: true,
+    uniqueIds: false,
+    atomicThen: link.oneSlot ? 'always' : 'same slot',
+    delayMs: 100,
+    peek: true,
+    removal: true,
+    durable: true,
+  }
+
+  async function open(queues: readonly string[], signal?: AbortSignal): Promise<void> {
+    if (closing) throw closed('broker')
+    signal?.throwIfAborted()
+    for (const queue of queues) checkName(queue, 'queue')
+    if (queues.length === 0) return
+    try {
+      await link.up(signal)
+      await link.ask('SADD', queuesKey(namespace), ...queues)
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw failureOf(error, link.name)
+    }
+  }
+
+  const self: Broker = {
+    name: link.name,
+    capabilities,
+    open,
+    async push(batch, { signal } = {}) {
+      if (closing) throw closed('broker')
+      signal?.throwIfAborted()
+      return push(batch, signal)
+    },
+    async consume(asked) {
+      if (asked.queues.length === 0)
+        throw new GreenroomError('OPTION_INVALID', 'A consumer of no queues was asked for', { help: 'Give at least one' })
+      await open(asked.queues)
+      const opened = openConsumer(
+        {
+          link,
+          namespace,
+          id: `${id}.${++consumersMade}`,
+          dead,
+          clock,
+          network: systemClock,
+          random,
+          log,
+          keeper: { module: keeperModule(), data: { url, replyTimeoutMs } },
+          dropped: warnOfDropped,
+          listen: (queue, woken) => link.listen(keysOf(namespace, queue).wake, woken),
+          isBrokerClosed: () => closing !== undefined,
+          ended() {
+            consumers.delete(opened)
+            sweeper.left(opened)
+          },
+        },
+        asked,
+      )
+      openedConsumers.set(opened.consumer, opened)
+      consumers.add(opened)
+      sweeper.joined(opened, asked)
+      return opened.consumer
+    },
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  }
+  brokerLinks.set(self, link)
+  return self
+
+  async function close(): Promise<void> {
+    // First all takes end: what one consumer gives back must not be taken by the next that is to go.
+    for (const { cancel } of consumers) cancel()
+    await Promise.all([...consumers].map(({ consumer }) => consumer[Symbol.asyncDispose]()))
+    sweeper.end()
+    await link[Symbol.asyncDispose]()
+  }
+}

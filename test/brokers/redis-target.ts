@@ -1,0 +1,47 @@
+/** Redis brokers as the suites open them: on a real server whose clock, like theirs, stands still until it is moved. */
+import { redisBroker } from '../../brokers/redis/index.ts'
+import { settled, standStill } from '../../brokers/redis/testing.ts'
+import type { BrokerTarget } from '../../conformance.ts'
+import type { Broker } from '../../lib/broker.ts'
+import { movingClock } from '../../lib/moving-clock.ts'
+import type { RedisAt } from '../rig/redis-at.ts'
+
+/** @param url of the server, made when a broker is opened */
+export function redisTarget(server: RedisAt, url = () => `redis://127.0.0.1:${server.port}`): BrokerTarget {
+  const clock = movingClock(server.now()),
+    opened = new Set<Broker>()
+  const quiet = async () => {
+    for (const broker of opened) await settled(broker)
+  }
+  return {
+    shared: true,
+    sizes: { soak: 2_000 },
+    async open(namespace = 'conformance') {
+      const broker = redisBroker({ url: url(), namespace, clock })
+      opened.add(broker)
+      return {
+        ...broker,
+        async [Symbol.asyncDispose]() {
+          opened.delete(broker)
+          await broker[Symbol.asyncDispose]()
+        },
+      }
+    },
+    async advance(ms) {
+      // From one timer to the next, in whole milliseconds, as the server counts; far moves in few steps: nobody waits for days.
+      const most = Math.max(1, ms / 200)
+      for (let left = ms; left > 0;) {
+        const step = Math.min(left, Math.max(most, Math.ceil(clock.next() ?? left), 1))
+        server.advance(step)
+        clock.advance(step)
+        left -= step
+        await quiet()
+      }
+    },
+    crash: async consumer => standStill(consumer),
+    async restart() {
+      await server.kill()
+      await server.start()
+    },
+  }
+}
