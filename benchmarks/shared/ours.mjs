@@ -8,8 +8,8 @@ import { counter } from './contest.mjs'
 import { log } from './scenarios.mjs'
 
 const nothing = async (_url, _width) => {}
-/** One call of `sendMany`; a list of a million would be held in memory at once. */
-const STEP = 10_000
+/** One call of `sendMany`: a list of a million would be held in memory at once, and more than `maxPending` may be refused. */
+const STEP = 5_000
 
 /** @returns {Promise<import('./contest.mjs').Contender>} */
 export async function openOurs(broker, { name = 'greenroom', queue = 'noop' } = {}) {
