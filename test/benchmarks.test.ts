@@ -21,15 +21,12 @@ needed('needRedis')
 /** The broker alone has no quick form: it is for whoever works on it. */
 const ALONE = ['embedded.mjs']
 /** Others are not compared with here: they would have to be installed. */
-const FLAGS: Readonly<Record<string, (folder: string) => readonly string[]>> = {
-  'redis.mjs': folder => ['--only=ours,bare,least', `--ours=file:${folder}/PORT`],
-}
+const FLAGS: Readonly<Record<string, readonly string[]>> = { 'redis.mjs': ['--only=ours,bare,least'] }
 
 const benchmarks = readdirSync(join(root, 'benchmarks')).filter(file => file.endsWith('.mjs') && !ALONE.includes(file))
 for (const file of benchmarks) {
   t.test(`${file} prints a table and a line of JSON for each row`, async t => {
-    const flags = FLAGS[file]?.(t.testdir()) ?? []
-    const { stdout } = await run(process.execPath, [join(root, 'benchmarks', file), '--quick', '--json', ...flags])
+    const { stdout } = await run(process.execPath, [join(root, 'benchmarks', file), '--quick', '--json', ...(FLAGS[file] ?? [])])
     const rows = stdout.split('\n').flatMap(line => (line.startsWith('{') ? [JSON.parse(line)] : []))
     t.ok(rows.length > 0)
     for (const row of rows) {

@@ -3,7 +3,7 @@ import { greenroom } from 'greenroom'
 import { compare, counter, twoArguments } from '../shared/contest.mjs'
 import { heading, json, many } from '../shared/harness.mjs'
 import { arena } from './arena.mjs'
-import { ourUrl, present } from './contenders.mjs'
+import { present } from './contenders.mjs'
 
 const QUEUES = [1, Math.max(2, many(100))]
 const MOST = 3
@@ -33,8 +33,8 @@ const LABELS = {
   'bee shared': 'bee-queue, given one connection to share',
 }
 
-async function openAll(server, queues) {
-  const app = greenroom({ broker: ourUrl(server) })
+async function openAll({ url }, queues) {
+  const app = greenroom({ broker: url })
   const ran = counter()
   const actors = Array.from({ length: queues }, (_, i) => app.actor(async () => ran.add(), { name: `a${i}`, queue: `q${i}` }))
   const worker = await app.work()

@@ -13,12 +13,10 @@ import { fileURLToPath } from 'node:url'
 /** One clock for all processes of a machine, ms. */
 export const now = () => Number(process.hrtime.bigint()) / 1e6
 const SELF = fileURLToPath(import.meta.url)
-/** Of the command line: who comes, and to which broker. */
-const FLAGS = process.argv.filter(flag => /^--(ours|only)=/.test(flag))
 
 /** Starts one. `ask` resolves to its answer. */
 export async function startWorker(name, { url, port }) {
-  const child = fork(SELF, ['worker', name, url, `${port}`, ...FLAGS])
+  const child = fork(SELF, ['worker', name, url, `${port}`])
   const exited = once(child, 'exit')
   const heard = async () => {
     const [answer] = await Promise.race([once(child, 'message'), exited.then(([code]) => [{ failed: `it ended with ${code}` }])])
