@@ -5,13 +5,15 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/ids.ts'
 import type { Logger } from '../../lib/log.ts'
+import { openCluster } from './cluster.ts'
 import { dialer } from './dial.ts'
 import { openEars } from './ears.ts'
-import { Refusal } from './failures.ts'
-import { type Line, openLine } from './line.ts'
-import type { Argument, Link } from './link.ts'
-import { SCRIPTS } from './scripts.ts'
+import { evaluate } from './evaluate.ts'
+import { openLine } from './line.ts'
+import type { Link } from './link.ts'
+import { masterOf } from './sentinel.ts'
 import { type Where, readUrl } from './url.ts'
+import type { Wire } from './wire.ts'
 
 export { readUrl } from './url.ts'
 
@@ -31,11 +33,20 @@ export function openLink({ url, replyTimeoutMs = 5_000, log, clock, random }: Li
   const { name } = where
 
   const dial = dialer({ tls: where.tls, replyTimeoutMs, clock, log })
-  const [address] = where.addresses
-  const connect = (signal: AbortSignal, heard?: (channel: string, message: Buffer) => void) =>
-    dial({ address, signal, heard, login: where.login(), db: where.db, scripts: !heard })
-  const line = openLine({ name, purpose: 'commands', dial: connect, clock, random, log })
-  const ears = openEars({ name, dial: connect, sharded: false, clock, random, log })
+  if (where.kind === 'cluster') return openCluster(where, dial, { clock, random, log })
+
+  async function connect(signal: AbortSignal, heard?: (channel: string, message: Buffer) => void): Promise<Wire> {
+    const isFound = where.kind === 'sentinel'
+    const address = isFound ? await masterOf(where, dial, signal) : where.addresses[0]
+    return await dial({ address, signal, heard, login: where.login(), db: where.db, scripts: !heard, masterOnly: isFound })
+  }
+  const shared = { name, dial: connect, clock, random, log }
+  const line = openLine({ ...shared, purpose: 'commands' })
+  const ears = openEars({ ...shared, sharded: false })
+  const wire = () => {
+    if (line.wire) return line.wire
+    throw line.absence()
+  }
 
   return {
     name,
@@ -44,33 +55,11 @@ export function openLink({ url, replyTimeoutMs = 5_000, log, clock, random }: Li
       return line.wire !== undefined
     },
     up: signal => line.up(signal),
-    run: (script, keys, args) => run(line, script, keys, args),
-    ask: (command, ...args) => sendOn(line, command, args),
+    run: async (script, keys, args) => evaluate(wire(), script, keys, args),
+    ask: async (command, ...args) => wire().send(command, args),
     listen: (channel, heard) => ears.listen(channel, heard),
     async [Symbol.asyncDispose]() {
       await Promise.all([line[Symbol.asyncDispose](), ears[Symbol.asyncDispose]()])
     },
   }
-}
-
-const sendOn = (line: Line, command: string, words: readonly Argument[]): Promise<unknown> =>
-  line.wire?.send(command, words) ?? Promise.reject(line.absence())
-
-async function run(
-  line: Line,
-  script: keyof typeof SCRIPTS,
-  keys: readonly string[],
-  args: readonly Argument[],
-): Promise<unknown> {
-  const { sha, lua } = SCRIPTS[script]
-  const words = [sha, keys.length, ...keys, ...args]
-  const { wire } = line
-  if (!wire) throw line.absence()
-  try {
-    return await wire.send('EVALSHA', words)
-  } catch (error) {
-    if (!(error instanceof Refusal && error.text.startsWith('NOSCRIPT'))) throw error
-  }
-  await wire.send('SCRIPT', ['LOAD', lua]) // somebody has flushed them
-  return await wire.send('EVALSHA', words)
 }

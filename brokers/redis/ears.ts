@@ -18,12 +18,14 @@ export interface EarsOptions {
   dial(signal: AbortSignal, heard: (channel: string, message: Buffer) => void): Promise<Wire>
   /** On a Cluster, where a message is for the node of the channel's slot. */
   readonly sharded: boolean
+  /** As that of a line. */
+  troubled?(why: LinkError): void
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
 }
 
-export function openEars({ name, dial, sharded, clock, random, log }: EarsOptions): Ears {
+export function openEars({ name, dial, sharded, troubled, clock, random, log }: EarsOptions): Ears {
   const channels = new Map<string, Set<Heard>>()
   const line = openLine({
     name,
@@ -31,6 +33,7 @@ export function openEars({ name, dial, sharded, clock, random, log }: EarsOption
     clock,
     random,
     log,
+    ...(troubled && { troubled }),
     dial: signal => dial(signal, tell),
     connected(wire) {
       for (const channel of channels.keys()) subscribe(wire, channel)

@@ -89,3 +89,11 @@ export function unreachable(error: unknown, name: string): LinkError {
     return new LinkError('denied', 'no', `Cannot connect to ${name}: ${code}. Give this user the right to use it`)
   return new LinkError('away', 'no', `Cannot connect to ${name}: ${code || message}`)
 }
+
+export const closedByUs = (name: string) => new LinkError('away', 'no', `The connection to ${name} was closed by us`)
+
+/** Trying again does not help. */
+export const isFinal = ({ why }: LinkError): boolean => why === 'denied' || why === 'broken'
+
+/** What the server said, if it was that. */
+export const refused = (error: unknown): string => (error instanceof Refusal ? error.text : '')

@@ -1,21 +1,23 @@
 /**
- * Keeps one connection to where `dial` leads: dials when it breaks, at once first and then after longer and longer waits of at most half a
+ * Keeps one connection to where `dial` leads: dials when it breaks, at once first and then after longer and longer pauses of at most half a
  * second, until it is disposed.
  */
-import { type Clock, sleep } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/ids.ts'
 import type { Logger } from '../../lib/log.ts'
+import { closedByUs, isFinal } from './failures.ts'
 import { LinkError } from './link.ts'
+import { LONGEST_PAUSE_MS, pause, waiters } from './waiters.ts'
 import type { Wire } from './wire.ts'
 
 export interface Line extends AsyncDisposable {
   /** The connection, if there is one. */
   readonly wire: Wire | undefined
-  /** What a command without a connection rejects with. */
-  absence(): LinkError
+  start(): void
   /** As that of a Link. */
   up(signal?: AbortSignal): Promise<void>
-  start(): void
+  /** What a command without a connection rejects with. */
+  absence(): LinkError
 }
 
 export interface LineOptions {
@@ -26,96 +28,72 @@ export interface LineOptions {
   dial(signal: AbortSignal): Promise<Wire>
   /** There is a new connection. */
   connected?(wire: Wire): void
+  /** It broke, or none could be made. */
+  troubled?(why: LinkError): void
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
 }
 
-const FIRST_MS = 20
-const LONGEST_MS = 500
-
-export function openLine({ name, purpose, dial, connected, clock, random, log }: LineOptions): Line {
-  const over = new AbortController()
-  const waiters = new Set<(error?: unknown) => void>()
+export function openLine({ name, purpose, dial, connected, troubled, clock, random, log }: LineOptions): Line {
+  const over = new AbortController(),
+    waiting = waiters()
   let wire: Wire | undefined,
     kept: Promise<void> | undefined,
     trouble = new LinkError('away', 'no', `There is no connection to ${name}`),
     told: string | undefined
 
   async function keep(): Promise<void> {
-    for (let failures = 0; !over.signal.aborted;) {
+    for (let failures = 0; !over.signal.aborted; failures++) {
+      if (failures > 0) await pause(failures - 1, clock, random, over.signal)
       const began = clock.monotonic()
-      try {
-        const made = await dial(over.signal)
-        if (over.signal.aborted) made.end(closed(name))
-        wire = made
-        if (told !== undefined) log.info({ redis: name, purpose }, 'connected to Redis again')
-        told = undefined
-        connected?.(made)
-        settle()
-        note(await made.ended)
-        wire = undefined
-        if (clock.monotonic() - began > LONGEST_MS) failures = 0
-      } catch (error) {
-        note(error)
-      }
-      if (over.signal.aborted) return
-      failures++
-      if (trouble.why === 'denied' || trouble.why === 'broken') settle(trouble)
-      if (failures > 1) await pause(failures - 2)
+      const why = await connection().catch(asLinkError)
+      wire = undefined
+      if (clock.monotonic() - began > LONGEST_PAUSE_MS) failures = 0 // it lasted
+      if (!over.signal.aborted) note(why)
     }
   }
-  function note(error: unknown): void {
-    if (over.signal.aborted) return
-    trouble =
-      error instanceof LinkError ? new LinkError(error.why, 'no', error.message) : new LinkError('broken', 'no', `${error}`)
-    if (told === trouble.message) return
+  /** One life of the connection. Resolves with what ended it. */
+  async function connection(): Promise<LinkError> {
+    const made = await dial(over.signal)
+    wire = made
+    if (over.signal.aborted) made.end(trouble)
+    if (told !== undefined) log.info({ redis: name, purpose }, 'connected to Redis again')
+    told = undefined
+    connected?.(made)
+    waiting.settle()
+    return await made.ended
+  }
+  function note(why: LinkError): void {
+    trouble = new LinkError(why.why, 'no', why.message)
+    if (told !== trouble.message) log.warn({ redis: name, purpose }, `no connection to Redis, trying again: ${trouble.message}`)
     told = trouble.message
-    log.warn({ redis: name, purpose }, `no connection to Redis, trying again: ${told}`)
+    if (isFinal(trouble)) waiting.settle(trouble)
+    troubled?.(trouble)
   }
-  /** Half of it is chance, so that clients do not come back all at once. */
-  async function pause(times: number): Promise<void> {
-    const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(times, 10))
-    await sleep(clock, (longest * (1 + random())) / 2, { signal: over.signal }).catch(() => {})
-  }
-  function settle(error?: unknown): void {
-    for (const waiter of waiters) waiter(error)
-  }
-
-  const start = () => {
-    if (!over.signal.aborted) kept ??= keep()
+  function start(): void {
+    kept ??= keep()
   }
   return {
     get wire() {
       return wire?.isOpen ? wire : undefined
     },
-    absence: () => new LinkError('away', 'no', `Redis cannot be reached: ${trouble.message}`),
     start,
-    up(signal) {
-      if (over.signal.aborted) return Promise.reject(closed(name))
-      if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    async up(signal) {
+      if (over.signal.aborted) throw trouble
+      signal?.throwIfAborted()
       start()
-      if (wire?.isOpen) return Promise.resolve()
-      return new Promise((resolve, reject) => {
-        const settled = (error?: unknown) => {
-          waiters.delete(settled)
-          signal?.removeEventListener('abort', abort)
-          if (error === undefined) resolve()
-          else reject(error as Error)
-        }
-        const abort = () => settled(signal!.reason)
-        waiters.add(settled)
-        signal?.addEventListener('abort', abort)
-      })
+      if (!wire?.isOpen) await waiting.wait(signal)
     },
+    absence: () => new LinkError('away', 'no', `Redis cannot be reached: ${trouble.message}`),
     async [Symbol.asyncDispose]() {
-      trouble = closed(name)
+      trouble = closedByUs(name)
       wire?.end(trouble)
       over.abort(trouble)
-      settle(trouble)
+      waiting.settle(trouble)
       await kept
     },
   }
 }
 
-const closed = (name: string) => new LinkError('away', 'no', `The connection to ${name} was closed by us`)
+const asLinkError = (error: unknown) => (error instanceof LinkError ? error : new LinkError('broken', 'no', `${error}`))

@@ -42,7 +42,13 @@ export async function openSocket({ address, tls, timeoutMs, clock, signal }: Soc
       resolve(socket)
     }
     const timer = clock.after(timeoutMs, () =>
-      fail(new LinkError('away', 'no', `Cannot connect to ${name}: no answer within ${timeoutMs} ms`)),
+      fail(
+        new LinkError(
+          'away',
+          'no',
+          `Cannot connect to ${name}: no answer within ${timeoutMs} ms${tls ? '. Does it speak TLS on that port?' : ''}`,
+        ),
+      ),
     )
     const event = secrets ? 'secureConnect' : 'connect'
     const settle = () => {
