@@ -19,7 +19,9 @@ export const usage = (what: string, help: string): CliError => new CliError(EXIT
 
 /** What the library refuses because of what it was told; everything else is unexpected. */
 const EXITS: Partial<Record<Code, number>> = {
+  BROKER_DENIED: EXIT.broker,
   BROKER_DOWN: EXIT.broker,
+  BROKER_FULL: EXIT.broker,
   DISK_FULL: EXIT.broker,
   ENGINE_MISSING: EXIT.broker,
   FOLDER_INVALID: EXIT.broker,

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryBroker, memoryStore } from '../dist/esm/brokers/memory/index.js'
 import { embeddedBroker } from '../dist/esm/brokers/embedded/index.js'
+import { redisBroker } from '../dist/esm/brokers/redis/index.js'
 import { brokerRules, runBrokerRules, runStoreRules, storeRules } from '../dist/esm/conformance.js'
 import { logging, standard } from '../dist/esm/index.js'
 import { buildTests } from './build.mjs'
@@ -60,6 +61,8 @@ const NEEDS = {
   shared: 'two programs see the same messages',
   durable: 'messages outlive their processes',
   restart: 'it can be stopped and started',
+  uniqueIds: 'a live id is unique in its queue',
+  inspector: 'it can be looked into',
 }
 
 /** As test/brokers/*-target.ts run the suites. No rule's body runs here: what applies to a target is all that is asked. */
@@ -72,6 +75,7 @@ const TARGETS = {
     restart: async () => {},
     open: async () => embeddedBroker({ path: join(tmpdir(), 'never-made') }),
   },
+  'redis:': { ...idle, shared: true, restart: async () => {}, open: async () => redisBroker({ url: 'redis://never-asked' }) },
 }
 const STORES = {
   'memory:': { ...idle, shared: false, open: async () => memoryStore() },

@@ -13,7 +13,11 @@ import { endOf, noBroker, notLoaded } from '../lib/thread/failures.ts'
 import { testing } from '../testing.ts'
 import { blocksOf, textOf } from './docs-pages.ts'
 import { open, openMoving } from './helpers/open.ts'
+import { keepLines } from './helpers/recorder.ts'
 import { pass, turns } from './helpers/turns.ts'
+import { startDaemon } from './rig/daemon.ts'
+import { redis } from './rig/redis.ts'
+import { openResp } from './rig/resp.ts'
 import { root } from './root.ts'
 
 const page = textOf('docs/errors.md')
@@ -89,6 +93,8 @@ const examples: Readonly<Record<string, (t: Tap) => unknown>> = {
     ).stopped
     return { message: errorOf((await memory.inspector.list('default', 'dead')).entries[0]!.error) }
   },
+  BROKER_DENIED: () => sentTo('requirepass', 'secret'),
+  BROKER_FULL: () => sentTo('maxmemory', '1'),
   async BROKER_DOWN(t) {
     const { app, clock } = await openMoving(t, { broker: memory(() => ({ push: never })) })
     const sent = app.actor(async () => {}, { name: 'resize' }).send()
@@ -331,6 +337,19 @@ function reasonIn(app: ReturnType<typeof open>['app'], name: string, options: { 
   void handler.send()
   return result
 }
+/** What a send to a Redis with this setting rejects with. */
+async function sentTo(name: string, value: string) {
+  await using server = await startDaemon(redis())
+  using resp = await openResp(server.port)
+  await resp.ask('CONFIG', 'SET', name, value)
+  const { log } = keepLines()
+  const app = greenroom({ broker: `redis://127.0.0.1:${server.port}`, log })
+  try {
+    return await app.actor(async () => {}, { name: 'resize' }).send()
+  } finally {
+    await app.close()
+  }
+}
 const errorOf = (bytes: Uint8Array | undefined) => (JSON.parse(Buffer.from(bytes!).toString()) as { message: string }).message
 
 t.test('docs/errors.md has a section for each code of lib/errors.ts, sorted, and no other', async t => {
@@ -368,6 +387,7 @@ t.test('each example is what the library says', async t => {
         text
           .replaceAll(folder, '/srv/shop')
           .replace(/\d+ bytes of/, 'N bytes of')
+          .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:6379')
           .trim()
       const [example] = blocksOf('docs/errors.md', `## ${sections.get(code) ?? ''}`)
       t.equal(plain(example?.text ?? ''), plain(message))

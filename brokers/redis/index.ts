@@ -2,7 +2,7 @@
  * The broker `redis:`: lists, one script a transition, at most three connections a process. docs/redis.md tells what is where.
  * @module greenroom/redis
  */
-import type { Broker, BrokerServices, Capabilities, Consumer } from '../../lib/broker.ts'
+import type { Broker, BrokerServices, Capabilities } from '../../lib/broker.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { shown } from '../../lib/duration.ts'
 import { GreenroomError } from '../../lib/errors.ts'
@@ -14,7 +14,7 @@ import { openLink } from './connect.ts'
 import { openConsumer, type Opened } from './consumer.ts'
 import { closed, failureOf } from './errors.ts'
 import { keysOf, queuesKey } from './keys.ts'
-import type { Link } from './link.ts'
+import { brokerLinks, openedConsumers } from './opened.ts'
 import { createPush } from './push.ts'
 import { programOf } from '../../lib/programs.ts'
 import { createSweeper, dropWarner } from './sweeper.ts'
@@ -34,10 +34,6 @@ export interface RedisOptions extends Partial<BrokerServices> {
 
 const KNOWN = ['url', 'replyTimeoutMs', 'maxDead', 'maxDeadMs', 'namespace', 'clock', 'random', 'newId', 'log']
 const DAY_MS = 86_400_000
-
-/** For tests: what the conformance suite must be able to do to a consumer. */
-export const openedConsumers = new WeakMap<Consumer, Opened>()
-export const brokerLinks = new WeakMap<Broker, Link>()
 
 function keeperModule(): string {
   const program = programOf('brokers/redis/keeper')

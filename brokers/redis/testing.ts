@@ -1,6 +1,6 @@
 /** For tests of this repository only: what the conformance suite must be able to do to a broker. Not exported by the package. */
 import type { Broker, Consumer } from '../../lib/broker.ts'
-import { brokerLinks, openedConsumers } from './index.ts'
+import { brokerLinks, openedConsumers } from './opened.ts'
 
 /** As if the consumer's process stood still: the take that it waits in ends, and it asks for nothing more. */
 export const standStill = (consumer: Consumer): void => openedConsumers.get(consumer)!.cancel()

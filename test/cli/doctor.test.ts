@@ -34,11 +34,11 @@ t.test('what does not work is one line each, and the first decides the exit code
   const { code, out } = await cli(['doctor', '--broker', `file:${join(cwd, 'file.txt')}`], { cwd, env: {}, clock: systemClock })
   t.equal(code, 2)
   t.match(out, /^bad +greenroom\.config\.mjs: there is no settings object/m)
-  t.match(await cli(['doctor', '--broker', 'redis://:secret@nowhere'], { cwd: t.testdir({}), env: {} }), {
+  t.match(await cli(['doctor', '--broker', 'amqp://:secret@nowhere'], { cwd: t.testdir({}), env: {} }), {
     code: 2,
     out: /^bad .*\[BROKER_UNKNOWN\]$/m,
   })
-  t.notMatch((await cli(['doctor', '--broker', 'redis://:secret@nowhere'], { cwd: t.testdir({}), env: {} })).out, /secret/)
+  t.notMatch((await cli(['doctor', '--broker', 'amqp://:secret@nowhere'], { cwd: t.testdir({}), env: {} })).out, /secret/)
 })
 
 t.test('what is odd in a queue', async t => {
