@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,7 @@ import t from 'tap'
 import { turns } from '../helpers/turns.ts'
 import { everyCut, measure } from './cuts.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
-import { isFree } from './ports.ts'
+import { freePort, isFree } from './ports.ts'
 import { openProxy } from './proxy.ts'
 import { redis } from './redis.ts'
 import { openResp } from './resp.ts'
@@ -70,6 +70,22 @@ t.test('settings are its own', async t => {
   await server.kill()
   await server.start()
   t.equal(await ask(server.port, 'GET', 'k'), null, 'nothing is kept without its file')
+})
+
+t.test('at a socket in its folder it answers there alone, also when it was killed', async t => {
+  await using server = await startDaemon(redis({ unixsocket: 'redis.sock' }))
+  const path = join(server.place.folder, 'redis.sock')
+  for (const starts of [1, 2]) {
+    using resp = await openResp(connect(path))
+    t.equal(await resp.ask('INCR', 'starts'), starts)
+    t.ok(await isFree(server.port), 'nobody is on its port')
+    await server.kill()
+    await server.start()
+  }
+  await using both = await startDaemon(redis({ unixsocket: 'redis.sock', port: await freePort() }))
+  using resp = await openResp(connect(join(both.place.folder, 'redis.sock')))
+  const port = /tcp_port:(\d+)\r/.exec(String(await resp.ask('INFO', 'server')))![1]
+  t.equal(await ask(Number(port), 'PING'), 'PONG', 'and on a port that is given too')
 })
 
 t.test('paused, it says nothing; its connections live, and it answers when it goes on', async t => {
