@@ -8,12 +8,16 @@ import { PARAMETERS, readUrl } from './url.ts'
 /** @throws {GreenroomError} `BROKER_INVALID` for a URL that is none, an unknown or a wrong parameter */
 export function redisBrokerOf(url: string, services: BrokerServices): Broker {
   const { parameters } = readUrl(url, PARAMETERS)
-  const options: Record<string, number> = {}
+  const options: Record<string, number | boolean> = {}
+  const wrong = (name: string, value: string, help: string) =>
+    new GreenroomError('BROKER_INVALID', `${name} cannot be ${shown(value)} in the URL of the Redis broker`, { help })
   for (const [name, value] of parameters) {
-    if (!(Number(value) > 0))
-      throw new GreenroomError('BROKER_INVALID', `${name} cannot be ${shown(value)} in the URL of the Redis broker`, {
-        help: 'It is a number above 0',
-      })
+    if (name === 'strict') {
+      if (value !== 'true' && value !== 'false') throw wrong(name, value, 'It is true or false')
+      options[name] = value === 'true'
+      continue
+    }
+    if (!(Number(value) > 0)) throw wrong(name, value, 'It is a number above 0')
     options[name] = Number(value)
   }
   return redisBroker({ ...services, ...options, url })

@@ -12,8 +12,10 @@ import { checkName } from '../../lib/names.ts'
 import { knownOptions } from '../../lib/options.ts'
 import { openLink } from './connect.ts'
 import { openConsumer, type Opened } from './consumer.ts'
+import { report } from './durability.ts'
 import { closed, failureOf } from './errors.ts'
 import { keysOf, queuesKey } from './keys.ts'
+import { LinkError } from './link.ts'
 import { brokerLinks, openedConsumers } from './opened.ts'
 import { createPush } from './push.ts'
 import { programOf } from '../../lib/programs.ts'
@@ -30,9 +32,11 @@ export interface RedisOptions extends Partial<BrokerServices> {
   readonly maxDead?: number
   /** Dead letters older than this are deleted, ms. @default 30 days */
   readonly maxDeadMs?: number
+  /** Whether a server whose settings lose what it acknowledged is refused when a worker starts (`BROKER_INVALID`), and not only told of. @default false */
+  readonly strict?: boolean
 }
 
-const KNOWN = ['url', 'replyTimeoutMs', 'maxDead', 'maxDeadMs', 'namespace', 'clock', 'random', 'newId', 'log']
+const KNOWN = ['url', 'replyTimeoutMs', 'maxDead', 'maxDeadMs', 'strict', 'namespace', 'clock', 'random', 'newId', 'log']
 const DAY_MS = 86_400_000
 
 function keeperModule(): string {
@@ -68,9 +72,11 @@ export function redisBroker(options: RedisOptions): Broker {
     replyTimeoutMs = 5_000,
     maxDead = 10_000,
     maxDeadMs = 30 * DAY_MS,
+    strict = false,
   } = knownOptions(options, KNOWN, 'redisBroker()')
   for (const [name, value] of Object.entries({ replyTimeoutMs, maxDead, maxDeadMs }))
     if (!(typeof value === 'number' && value > 0)) throw invalid(name, value, 'It is a number above 0')
+  if (typeof strict !== 'boolean') throw invalid('strict', strict, 'It is true or false')
   checkName(namespace, 'namespace')
   const { where } = readUrl(url, PARAMETERS),
     link = openLink({ url: where, replyTimeoutMs, log, clock: systemClock, random })
@@ -78,9 +84,11 @@ export function redisBroker(options: RedisOptions): Broker {
     dead = { most: maxDead, forMs: maxDeadMs },
     push = createPush({ link, namespace, id, clock: systemClock }),
     consumers = new Set<Opened>(),
+    unlisted = new Set<string>(),
     warnOfDropped = dropWarner(log, clock)
   const sweeper = createSweeper({ link, namespace, id, dead, clock })
   let consumersMade = 0,
+    reported: Promise<void> | undefined,
     closing: Promise<void> | undefined
 
   const capabilities: Capabilities = {
@@ -101,10 +109,20 @@ export function redisBroker(options: RedisOptions): Broker {
     if (queues.length === 0) return
     try {
       await link.up(signal)
-      await link.ask('SADD', queuesKey(namespace), ...queues)
+      await enlist([...queues, ...unlisted])
     } catch (error) {
       signal?.throwIfAborted()
       throw failureOf(error, link.name)
+    }
+  }
+  /** A server whose memory is full takes no name, and must be drained all the same: the names are given to it later. */
+  async function enlist(queues: readonly string[]): Promise<void> {
+    try {
+      await link.ask('SADD', queuesKey(namespace), ...queues)
+      for (const queue of queues) unlisted.delete(queue)
+    } catch (error) {
+      if (!(error instanceof LinkError && error.why === 'full')) throw error
+      for (const queue of queues) unlisted.add(queue)
     }
   }
 
@@ -115,12 +133,17 @@ export function redisBroker(options: RedisOptions): Broker {
     async push(batch, { signal } = {}) {
       if (closing) throw closed('broker')
       signal?.throwIfAborted()
+      if (unlisted.size > 0) await enlist([...unlisted]).catch(() => {}) // the push says what is wrong
       return push(batch, signal)
     },
     async consume(asked) {
       if (asked.queues.length === 0)
         throw new GreenroomError('OPTION_INVALID', 'A consumer of no queues was asked for', { help: 'Give at least one' })
       await open(asked.queues)
+      await (reported ??= report(link, { strict, log }).catch(error => {
+        reported = undefined // the next consumer asks again
+        throw error
+      }))
       const opened = openConsumer(
         {
           link,
