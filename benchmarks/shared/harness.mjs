@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from 'node:os'
 
-const isQuick = process.argv.includes('--quick')
+export const isQuick = process.argv.includes('--quick')
 const ROUNDS = isQuick ? 1 : 5
 const WARM_UP = isQuick ? 0 : 2
 const SCALE = isQuick ? 100 : Number(process.argv.find(flag => flag.startsWith('--scale='))?.slice(8) ?? 1)
