@@ -30,11 +30,11 @@ async function spent(what, contenders, server, make) {
       }
     }
   }
-  for (const { name, why, found } of all) {
+  for (const { name, scenario, why, found } of all) {
     for (const [place, who] of ['the server', 'this process'].entries()) {
       const { median, low, high } = why ? {} : spread(found.map(used => used[place]))
       compare(`${what}, ${who}: ${name}`, median, { unit: 'µs' })
-      json(what, { name, who, ...(why ? { failed: why } : { median, low, high }) })
+      json(what, { name, who, ...(why ? { failed: why } : { n: scenario.n, median, low, high }) })
     }
   }
 }
