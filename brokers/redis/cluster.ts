@@ -8,7 +8,7 @@ import type { Dial } from './dial.ts'
 import { type Ears, type Heard, openEars } from './ears.ts'
 import { type Line, openLine } from './line.ts'
 import { type Argument, type Link, LinkError } from './link.ts'
-import { evaluate } from './evaluate.ts'
+import { capitals, evaluate } from './evaluate.ts'
 import { type Topology, redirection, slotOf, topologyOf } from './slots.ts'
 import type { LinkOptions } from './connect.ts'
 import { type Address, type Where, addressName } from './url.ts'
@@ -38,7 +38,8 @@ export function openCluster(where: Where, dial: Dial, { clock, random, log }: Om
     listeners = new Set<Listener>()
   let owners: Topology['owners'] = [],
     refreshing: Promise<void> | undefined,
-    trouble = new LinkError('away', 'no', `There is no connection to ${name}`)
+    trouble = new LinkError('away', 'no', `There is no connection to ${name}`),
+    told: string | undefined
 
   const isUp = () => nodes.size > 0 && [...nodes.values()].every(({ line }) => line.wire)
   const login = where.login()
@@ -87,14 +88,15 @@ export function openCluster(where: Where, dial: Dial, { clock, random, log }: Om
       try {
         await apply(await askAround())
       } catch (error) {
-        const why = error as LinkError
         if (over.signal.aborted) return
-        if (trouble.message !== why.message)
-          log.warn({ redis: name }, `the nodes of the Redis Cluster are not known, trying again: ${why.message}`)
-        trouble = why
-        if (isFinal(why)) waiting.settle(why)
+        trouble = error as LinkError
+        if (told !== trouble.message)
+          log.warn({ redis: name }, `the nodes of the Redis Cluster are not known, trying again: ${trouble.message}`)
+        told = trouble.message
+        if (isFinal(trouble)) waiting.settle(trouble)
         continue
       }
+      told = undefined
       settleIfUp()
       if (isUp()) return
     }
@@ -184,7 +186,7 @@ export function openCluster(where: Where, dial: Dial, { clock, random, log }: Om
       await waiting.wait(signal)
     },
     run: (script, keys, args) => send(keys[0], wire => evaluate(wire, script, keys, args)),
-    ask: (command, ...args) => send(args[0] === undefined ? undefined : `${args[0]}`, wire => wire.send(command, args)),
+    ask: (command, ...args) => send(args[0] === undefined ? undefined : `${args[0]}`, wire => wire.send(capitals(command), args)),
     listen(channel, heard) {
       const one: Listener = { channel, heard, at: undefined, stop() {} }
       listeners.add(one)

@@ -8,7 +8,7 @@ import type { Logger } from '../../lib/log.ts'
 import { openCluster } from './cluster.ts'
 import { dialer } from './dial.ts'
 import { openEars } from './ears.ts'
-import { evaluate } from './evaluate.ts'
+import { capitals, evaluate } from './evaluate.ts'
 import { openLine } from './line.ts'
 import type { Link } from './link.ts'
 import { masterOf } from './sentinel.ts'
@@ -56,7 +56,7 @@ export function openLink({ url, replyTimeoutMs = 5_000, log, clock, random }: Li
     },
     up: signal => line.up(signal),
     run: async (script, keys, args) => evaluate(wire(), script, keys, args),
-    ask: async (command, ...args) => wire().send(command, args),
+    ask: async (command, ...args) => wire().send(capitals(command), args),
     listen: (channel, heard) => ears.listen(channel, heard),
     async [Symbol.asyncDispose]() {
       await Promise.all([line[Symbol.asyncDispose](), ears[Symbol.asyncDispose]()])

@@ -4,6 +4,9 @@ import type { Argument } from './link.ts'
 import { SCRIPTS, type ScriptName } from './scripts.ts'
 import type { Wire } from './wire.ts'
 
+/** For names in small letters the driver changes some replies. */
+export const capitals = (command: string): string => command.toUpperCase()
+
 export async function evaluate(
   wire: Wire,
   script: ScriptName,

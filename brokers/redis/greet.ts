@@ -21,10 +21,9 @@ export async function greet(wire: Wire, { login, db, scripts, masterOnly }: Gree
   // Each with a catch, so that the first refusal is the first to be seen.
   const say = (command: string, words: readonly Argument[], orElse: (error: unknown) => void = fail) =>
     said.push(wire.send(command, words).catch(orElse))
-  // As bytes, so that no trace of the driver shows it.
   if (login) {
-    const { user, password } = login
-    say('AUTH', [...(user === undefined ? [] : [user]), Buffer.from(password)], error => passwordless(error, wire, log))
+    const words = login.user === undefined ? [login.password] : [login.user, login.password]
+    said.push(wire.send('AUTH', words, true).catch((error: unknown) => passwordless(error, wire, log)))
   }
   if (db > 0) say('SELECT', [db])
   say('CLIENT', ['SETNAME', 'greenroom'], unlessAllowed)

@@ -16,8 +16,8 @@ export interface Wire {
   readonly name: string
   /** Whether commands can be sent. */
   readonly isOpen: boolean
-  /** Rejects with a LinkError; with ('away', 'no') when it is not open. */
-  send(command: string, words: readonly Argument[]): Promise<unknown>
+  /** Rejects with a LinkError; with ('away', 'no') when it is not open. @param isSecret keeps the words from the driver, which prints them for DEBUG */
+  send(command: string, words: readonly Argument[], isSecret?: boolean): Promise<unknown>
   /** Resolves with what ended it, when the socket is closed. */
   readonly ended: Promise<LinkError>
   end(why: LinkError): void
@@ -114,12 +114,13 @@ export async function openWire({ socket, ioredis, name, replyTimeoutMs, clock, h
     get isOpen() {
       return why === undefined && socket.writable && driver.status === 'ready'
     },
-    send(command, words) {
+    send(command, words, isSecret = false) {
       if (!wire.isOpen) return Promise.reject(new LinkError('away', 'no', why?.message ?? `There is no connection to ${name}`))
       cork()
       unanswered.push(clock.monotonic())
       if (!watchdog) arm(replyTimeoutMs)
-      const replied = driver.sendCommand(new ioredis.Command(command, words.map(plain), {})) as Promise<unknown>
+      const made = new ioredis.Command(command, words.map(plain), {})
+      const replied = driver.sendCommand(isSecret ? withoutWords(made, socket) : made) as Promise<unknown>
       return replied.then(answered, failed)
     },
     ended,
@@ -150,6 +151,11 @@ export async function openWire({ socket, ioredis, name, replyTimeoutMs, clock, h
 /** The driver takes other byte arrays for texts. */
 const plain = (word: Argument): string | number | Buffer =>
   typeof word === 'object' && !Buffer.isBuffer(word) ? Buffer.from(word.buffer, word.byteOffset, word.byteLength) : word
+
+function withoutWords(command: InstanceType<Ioredis['Command']>, socket: Socket): typeof command {
+  const bytes = command.toWritable(socket)
+  return Object.assign(command, { args: [], toWritable: () => bytes })
+}
 
 /** When each unanswered command was sent, in that order. */
 function sentTimes() {

@@ -8,6 +8,14 @@ import { startDaemon } from '../rig/daemon.ts'
 import { redis } from '../rig/redis.ts'
 import { beside, failure, lines, linkTo, until } from './redis-links.ts'
 
+process.env.DEBUG = '*' // the driver prints what it does, from when it is loaded
+const printed: string[] = []
+const { write } = process.stderr
+process.stderr.write = (text: string | Uint8Array) => printed.push(`${text}`) > 0
+t.teardown(() => {
+  process.stderr.write = write
+})
+
 t.test('passwords, as they are and encoded: right, wrong, none; and they are nowhere to be read', async t => {
   const password = `p@s/s:?#%&=+ ${systemId()}`
   const encoded = encodeURIComponent(password)
@@ -22,7 +30,7 @@ t.test('passwords, as they are and encoded: right, wrong, none; and they are now
   ]) {
     await using link = linkTo(url)
     await link.up()
-    said.push(link, link.name, readUrl(url), await link.ask('PING'), await failure(link.ask('AUTH', password)))
+    said.push(link, link.name, readUrl(url), await link.ask('PING'))
   }
   for (const [url, text] of [
     [`redis://jo:${encoded}x@127.0.0.1:${one.port}`, /WRONGPASS/],
@@ -51,7 +59,8 @@ t.test('passwords, as they are and encoded: right, wrong, none; and they are now
       t.equal((error as GreenroomError).code, 'BROKER_INVALID')
       said.push(error)
     }
-  const all = inspect(said, { depth: 20, showHidden: true }) + lines.join('\n')
+  const all = inspect(said, { depth: 20, showHidden: true }) + lines.join('\n') + printed.join('')
+  t.match(printed.join(''), /write command.* -> AUTH\(/, 'the driver was heard')
   for (const secret of [password, encoded, password.slice(-12)])
     t.notOk(all.includes(secret), 'not in what was printed and thrown')
 })

@@ -17,7 +17,7 @@ import { beside, failure, hearing, how, linkTo, until, urlOf } from './redis-lin
 
 let server: Daemon
 t.before(async () => {
-  server = await startDaemon(redis({ unixsocket: 'redis.sock' }))
+  server = await startDaemon(redis())
 })
 t.teardown(() => server[Symbol.asyncDispose]())
 
@@ -38,7 +38,7 @@ t.test('it runs scripts and commands: strings are bytes, replies have the shapes
   t.equal(await link.ask('INCR', 'n'), 1)
   t.strictSame(await link.ask('HGETALL', 'none'), [])
   await link.ask('HSET', 'h', 'f', 1.5)
-  t.strictSame(await link.ask('HGETALL', 'h'), [Buffer.from('f'), Buffer.from('1.5')])
+  for (const command of ['HGETALL', 'hgetall']) t.strictSame(await link.ask(command, 'h'), [Buffer.from('f'), Buffer.from('1.5')])
   t.equal(await link.run('renew', ['{n:q}:r0'], ['me', 1_000]), 0)
   t.strictSame(await link.run('exchange', ['{n:q}:r0'], ['me', 2, 1000, 1, '0', 100, 10, 10, '']), [Buffer.from('FENCED')])
   t.match(String(await link.ask('CLIENT', 'LIST')), /name=greenroom .* db=3 .* resp=2/)
@@ -59,7 +59,8 @@ t.test('scripts are there after each connect; flushed, that one is loaded and se
 })
 
 t.test('the same over a Unix socket', async t => {
-  const path = join(server.place.folder, 'redis.sock')
+  await using one = await startDaemon(redis({ unixsocket: 'redis.sock' }))
+  const path = join(one.place.folder, 'redis.sock')
   await using link = linkTo(`unix:${path}?db=2`)
   await link.up()
   t.equal(link.name, `unix:${path}?db=2`)
