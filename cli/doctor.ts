@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { Counts } from '../lib/broker.ts'
+import type { Counts, Finding } from '../lib/broker.ts'
 import { within } from '../lib/clock.ts'
 import { shortDuration } from '../lib/duration.ts'
 import { environmentOf, folderOf, isBroker } from '../lib/locate.ts'
@@ -13,12 +13,6 @@ import { usage } from './failure.ts'
 import { appOf, checkThere, isMade, meant, type Opened, type TARGET_FLAGS } from './target.ts'
 import { plural } from './text.ts'
 
-export interface Finding {
-  readonly state: 'ok' | 'look' | 'bad'
-  readonly text: string
-  /** Of a bad one: the exit code is that of the first. */
-  readonly error?: unknown
-}
 type Given = Values<typeof TARGET_FLAGS>
 
 const ok = (text: string): Finding => ({ state: 'ok', text })
@@ -78,15 +72,20 @@ export async function broker(values: Given, io: Io): Promise<Finding[]> {
     checkThere(internals, io)
     const before = io.clock.monotonic()
     const late = () => usage(`The broker did not answer within ${shortDuration(DEADLINE_MS)}`, 'Is it running and reachable?')
-    const opened = internals.open().then(async ({ broker }) => ({ broker, queues: (await broker.inspector?.queues()) ?? [] }))
-    const { broker, queues } = await within(opened, DEADLINE_MS, io.clock, late)
+    const opened = internals.open().then(async ({ broker }) => {
+      const found = (await broker.diagnose?.()) ?? []
+      const isUsable = !found.some(({ state }) => state === 'bad')
+      return { broker, found, isUsable, queues: isUsable ? ((await broker.inspector?.queues()) ?? []) : [] }
+    })
+    const { broker, found, isUsable, queues } = await within(opened, DEADLINE_MS, io.clock, late)
     const ms = io.clock.monotonic() - before,
       answered = `broker ${broker.name} (${where}) answered in ${shortDuration(ms)}`
     return [
       ms > SLOW_MS ? look(`${answered}: that is slow`) : ok(answered),
+      ...found,
       ...(broker.capabilities.durable ? [] : [look('it is not durable: messages end with it')]),
       ...(isBroker(url) || !url.startsWith('file:') ? [] : await room(folderOf(url))),
-      ...(broker.inspector ? await oddities({ broker, inspector: broker.inspector, internals }, queues) : []),
+      ...(isUsable && broker.inspector ? await oddities({ broker, inspector: broker.inspector, internals }, queues) : []),
     ]
   } finally {
     await app.close()

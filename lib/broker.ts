@@ -140,6 +140,16 @@ export interface Renewal {
   [Symbol.asyncDispose]?(): void | PromiseLike<void>
 }
 
+/** What somebody should know about a broker: a line of `greenroom doctor`. */
+export interface Finding {
+  /** `ok`: as it should be. `look`: it works, and somebody should know. `bad`: it does not work. */
+  readonly state: 'ok' | 'look' | 'bad'
+  /** What is, and of what is not ok the fix. */
+  readonly text: string
+  /** Of a bad one: the exit code is that of the first. */
+  readonly error?: unknown
+}
+
 /** What keeps messages. What an implementation must do is stated as tests in `greenroom/conformance`; no part of Greenroom knows a broker otherwise. */
 export interface Broker extends AsyncDisposable {
   /** What it is and where, without credentials: for logs and errors. */
@@ -156,6 +166,8 @@ export interface Broker extends AsyncDisposable {
   push(batch: readonly Envelope[], options?: { readonly signal?: AbortSignal }): Promise<readonly Pushed[]>
   /** A consumer of these queues, which are made where they are missing. Whoever asked disposes it. */
   consume(options: ConsumeOptions): Promise<Consumer>
+  /** For `greenroom doctor`, where there is more to say than that it answers: its settings, its distance, what it does not let us do. Rejects when it cannot be used, within some seconds. */
+  diagnose?(): Promise<readonly Finding[]>
 }
 
 /** Where a live message is. */

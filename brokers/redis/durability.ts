@@ -22,6 +22,7 @@ export interface Server {
   readonly snapshots: boolean | undefined
   /** Bytes; 0: no limit of its own. */
   readonly maxmemory: number
+  readonly usedMemory: number
   readonly maxmemoryPolicy: string
 }
 
@@ -49,6 +50,7 @@ export function serverOf(info: string, config: ReadonlyMap<string, string> = new
     appendfsync: config.get('appendfsync'),
     snapshots: config.has('save') ? config.get('save') !== '' : undefined,
     maxmemory: Number(facts.get('maxmemory') ?? 0),
+    usedMemory: Number(facts.get('used_memory') ?? 0),
     maxmemoryPolicy: facts.get('maxmemory_policy') ?? '',
   }
 }

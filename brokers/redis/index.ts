@@ -12,6 +12,7 @@ import { checkName } from '../../lib/names.ts'
 import { knownOptions } from '../../lib/options.ts'
 import { openLink } from './connect.ts'
 import { openConsumer, type Opened } from './consumer.ts'
+import { diagnose } from './diagnose.ts'
 import { report } from './durability.ts'
 import { closed, failureOf } from './errors.ts'
 import { keysOf, queuesKey } from './keys.ts'
@@ -169,6 +170,10 @@ export function redisBroker(options: RedisOptions): Broker {
       consumers.add(opened)
       sweeper.joined(opened, asked)
       return opened.consumer
+    },
+    async diagnose() {
+      if (closing) throw closed('broker')
+      return diagnose(link, namespace, systemClock)
     },
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }

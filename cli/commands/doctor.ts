@@ -1,5 +1,6 @@
+import type { Finding } from '../../lib/broker.ts'
 import { command } from '../command.ts'
-import { broker, config, type Finding, node, version } from '../doctor.ts'
+import { broker, config, node, version } from '../doctor.ts'
 import { EXIT } from '../exit.ts'
 import { exitOf, lineOf } from '../failure.ts'
 import { TARGET_FLAGS } from '../target.ts'
