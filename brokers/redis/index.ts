@@ -15,6 +15,7 @@ import { openConsumer, type Opened } from './consumer.ts'
 import { diagnose } from './diagnose.ts'
 import { report } from './durability.ts'
 import { closed, failureOf } from './errors.ts'
+import { redisInspector } from './inspect.ts'
 import { keysOf, queuesKey } from './keys.ts'
 import { LinkError } from './link.ts'
 import { brokerLinks, openedConsumers } from './opened.ts'
@@ -130,6 +131,7 @@ export function redisBroker(options: RedisOptions): Broker {
   const self: Broker = {
     name: link.name,
     capabilities,
+    inspector: redisInspector({ link, namespace, random }),
     open,
     async push(batch, { signal } = {}) {
       if (closing) throw closed('broker')

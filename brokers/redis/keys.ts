@@ -4,11 +4,11 @@
  *
  *   r0 r1 r2      lists of frames: what is ready, a list a band, taken in that order
  *   again         list of frames: suspects, their lease lapsed twice or more
- *   delayed(:b)   zset of members by due ms, hash of their frames
+ *   delayed(:b)   zset of members by due ms and a fraction for their order, hash of their frames
  *   leases        zset of incarnations by deadline ms
  *   leased:<inc>  hash of frames that an incarnation holds, by field; `#` is the number of its last call
- *   dead(:b)      zset of members by time of death, hash of what became of them
- *   meta          hash: paused
+ *   dead(:b)      zset of members by time of death likewise, hash of what became of them
+ *   meta          hash: paused; holes:<list>, how many empty elements of a list are messages that were taken out of its middle
  *   tok:<call>    what a push answered, for one whose answer was lost
  *   once:<id>     this id was pushed with `once`
  *   onces         there as long as any of those may be

@@ -61,7 +61,7 @@ for i = 10, #ARGV, 5 do
       wakes = true
     elseif kind == 'dead' then
       local letter = pack('>I2I4', #x, #y) .. x .. y .. frame
-      call('ZADD', tag .. 'dead', now, member(tag .. 'dead:b', id, letter, unique))
+      call('ZADD', tag .. 'dead', scored(tag .. 'dead', now), member(tag .. 'dead:b', id, letter, unique))
     end
     gone[#gone + 1] = field
   end
@@ -82,7 +82,7 @@ if #ARGV >= 10 then dropped = forget(tonumber(ARGV[7]), now - ARGV[8]) end
 local more = false
 if max > 0 then
   local most = 2 * max + 64
-  local due = call('ZRANGEBYSCORE', tag .. 'delayed', '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+  local due = call('ZRANGEBYSCORE', tag .. 'delayed', '-inf', now + 1 - STEP, 'WITHSCORES', 'LIMIT', 0, most)
   if #due > 0 then
     local members, bands, suspects = {}, { {}, {}, {} }, {}
     for i = 1, #due, 2 do members[#members + 1] = due[i] end
@@ -105,27 +105,33 @@ end
 -- What it takes.
 local parts, count, bytes = {}, 0, 0
 local function hold(list, frames)
-  local held = {}
+  local held, holes = {}, 0
   for _, frame in ipairs(frames) do
-    held[#held + 1] = number .. '.' .. count
-    held[#held + 1] = frame
-    parts[#parts + 1] = pack('>I4', #frame)
-    parts[#parts + 1] = frame
-    count, bytes = count + 1, bytes + #frame
+    if frame == '' then -- what somebody took out of the middle (inspect-list.lua)
+      holes = holes + 1
+    else
+      held[#held + 1] = number .. '.' .. count
+      held[#held + 1] = frame
+      parts[#parts + 1] = pack('>I4', #frame)
+      parts[#parts + 1] = frame
+      count, bytes = count + 1, bytes + #frame
+    end
   end
   each('HSET', leased, held)
-  call('LTRIM', list, #frames, -1)
+  if holes > 0 then call('HINCRBY', tag .. 'meta', 'holes:' .. list, -holes) end
+  call('LTRIM', tag .. list, #frames, -1)
 end
 if max > 0 and not call('HGET', tag .. 'meta', 'paused') then
   if ARGV[5] == '1' then
     local suspect = call('LRANGE', tag .. 'again', 0, 0)
-    if suspect[1] then hold(tag .. 'again', suspect) end
+    if suspect[1] then hold('again', suspect) end
+    if suspect[1] == '' then more = true end
   end
   for band = 0, 2 do
-    local list = tag .. 'r' .. band
+    local list = 'r' .. band
     while count < max and bytes < budget do
       local piece = bytes == 0 and 8 or math.max(1, math.floor((budget - bytes) * count / bytes))
-      local frames = call('LRANGE', list, 0, math.min(piece, max - count) - 1)
+      local frames = call('LRANGE', tag .. list, 0, math.min(piece, max - count) - 1)
       if #frames == 0 then break end
       hold(list, frames)
     end

@@ -7,15 +7,23 @@ local function member(bodies, id, frame, unique)
   call('HSET', bodies, other, frame)
   return other
 end
+-- What has one millisecond keeps the order in which it came, up to 1,024 of them: a score is the time and a fraction. A double has room for it until
+-- the year 2248. Whoever looks for what is due looks up to the last fraction of now.
+local STEP = 1 / 1024
+local function scored(key, ms)
+  ms = math.ceil(ms)
+  local last = call('ZREVRANGEBYSCORE', key, ms + 1 - STEP, ms, 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  return last and math.min(last + STEP, ms + 1 - STEP) or ms
+end
 local function delay(queue, id, frame, due, unique)
-  call('ZADD', queue .. 'delayed', due, member(queue .. 'delayed:b', id, frame, unique))
+  call('ZADD', queue .. 'delayed', scored(queue .. 'delayed', due), member(queue .. 'delayed:b', id, frame, unique))
 end
 local function wake(queue)
   call('PUBLISH', queue .. 'wake', '')
 end
 local function earliest(queue)
   local first = call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
-  return first[2] and tonumber(first[2])
+  return first[2] and math.floor(tonumber(first[2]))
 end
 
 -- Stores records in a queue, and says '' when all were stored, otherwise '1' or '0' (a duplicate) for each. A record is
@@ -47,7 +55,7 @@ local function store(queue, blob, now, coming)
           stored = call('HSETNX', queue .. 'delayed:b', id, frame) == 1 -- the same id waits already
           if stored then
             if not soonest or due < soonest then soonest = due end
-            call('ZADD', queue .. 'delayed', due, id)
+            call('ZADD', queue .. 'delayed', scored(queue .. 'delayed', due), id)
           end
         else
           local band = bands[bandOf(frame) + 1]
