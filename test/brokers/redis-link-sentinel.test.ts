@@ -1,5 +1,9 @@
 /** A Link by Sentinels: it finds the master, follows it when another one is promoted, and takes no replica for it. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
+import { startDaemon } from '../rig/daemon.ts'
+import { redis } from '../rig/redis.ts'
 import { openProxy } from '../rig/proxy.ts'
 import { type RedisPair, redisPair } from '../rig/redis-pair.ts'
 import { beside, failure, hearing, how, linkTo, until } from './redis-links.ts'
@@ -50,7 +54,7 @@ t.test('a master that is made a replica by an ordered failover is left', async t
   t.equal(await beside(second.port, 'GET', 'k'), '2')
 })
 
-t.test('a sentinel that is gone, or silent, hinders nothing; one that names a replica is not believed', async t => {
+t.test('a sentinel that is gone, or silent, hinders nothing', async t => {
   await using pair = await redisPair()
   const [sentinel] = pair.sentinels
   await using proxy = await openProxy({ to: sentinel! })
@@ -59,6 +63,31 @@ t.test('a sentinel that is gone, or silent, hinders nothing; one that names a re
   await link.up()
   t.ok(link.isUp)
   t.equal(await beside(pair.nodes[0].port, 'CLIENT', 'LIST').then(text => String(text).split('name=greenroom').length - 1), 1)
+})
+
+t.test('what a sentinel names and is no master is not taken for one', async t => {
+  await using master = await startDaemon(redis())
+  await using replica = await startDaemon(redis({ replicaof: `127.0.0.1 ${master.port}` }))
+  let named = replica
+  const sentinel = createServer(socket => {
+    socket
+      .on('error', () => {})
+      .on('data', data => {
+        for (const [, command] of String(data).matchAll(/\r\n(CLIENT|SENTINEL)\r\n/g))
+          socket.write(
+            command === 'CLIENT' ? '+OK\r\n' : `*2\r\n$9\r\n127.0.0.1\r\n$${`${named.port}`.length}\r\n${named.port}\r\n`,
+          )
+      })
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => sentinel.close())
+  await once(sentinel, 'listening')
+  await using link = linkTo(`redis+sentinel://127.0.0.1:${(sentinel.address() as AddressInfo).port}/m`)
+  const up = link.up()
+  t.match(await until(/trying again/), `127.0.0.1:${replica.port} is no master now but a slave`)
+  t.notOk(link.isUp)
+  named = master
+  await up
+  t.equal(String(await link.ask('SET', 'k', 'v')), 'OK')
 })
 
 t.test('a master that no sentinel knows; sentinels that want a password; none that answers', async t => {

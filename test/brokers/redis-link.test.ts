@@ -7,6 +7,8 @@ import t from 'tap'
 import { SCRIPTS } from '../../brokers/redis/scripts.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { turns } from '../helpers/turns.ts'
+import type { LinkError } from '../../brokers/redis/link.ts'
+import { everyCut, measure } from '../rig/cuts.ts'
 import { type Daemon, startDaemon } from '../rig/daemon.ts'
 import { freePort } from '../rig/ports.ts'
 import { openProxy } from '../rig/proxy.ts'
@@ -78,6 +80,35 @@ t.test('a reply that is lost: the command ran once, and the failure says that it
   t.strictSame(await how(link.ask('INCR', 'once')), ['away', 'no'])
   await link.up()
   t.equal(await link.ask('GET', 'once').then(String), '1')
+})
+
+t.test('cut at every byte of an exchange, the command ran once or not at all, as its failure says', async t => {
+  await using proxy = await openProxy({ to: server })
+  let length!: Awaited<ReturnType<typeof measure>>
+  {
+    await using link = linkTo(urlOf(proxy))
+    await link.up()
+    length = await measure(proxy, () => link.ask('INCR', 'cut'))
+  }
+  let done = 1
+  const wrong: unknown[] = []
+  for (const { direction, bytes, how } of everyCut(length, { hows: ['rst', 'fin'] })) {
+    const link = linkTo(urlOf(proxy))
+    await link.up()
+    const cut = proxy.cutAfter(bytes, direction, how)
+    const [said] = await Promise.allSettled([link.ask('INCR', 'cut')])
+    t.ok(await cut)
+    await link[Symbol.asyncDispose]() // it would be back at once
+    await proxy.quiet()
+    const after = Number(await beside(server.port, 'GET', 'cut'))
+    const { why, ran } = said.status === 'rejected' ? (said.reason as LinkError) : { why: undefined, ran: said.value }
+    const isTrue =
+      said.status === 'fulfilled' ? ran === after && after === done + 1 : why === 'away' && ran === 'maybe' && after - done <= 1
+    if (!isTrue) wrong.push({ direction, bytes, how, said, done, after })
+    done = after
+  }
+  t.strictSame(wrong, [])
+  t.ok(done > length.down, 'those whose reply was cut had run')
 })
 
 t.test('silence: the connection is given up with all that is unanswered, and there is a new one', async t => {
