@@ -59,7 +59,6 @@ export function openCluster(where: Where, dial: Dial, { clock, random, log }: Om
       }),
       ears: openEars({
         ...shared,
-        sharded: true,
         dial: (signal, heard) => dial({ address, signal, login, db: 0, heard }),
       }),
     }
@@ -175,6 +174,9 @@ export function openCluster(where: Where, dial: Dial, { clock, random, log }: Om
   return {
     name,
     oneSlot: false,
+    get lives() {
+      return [...nodes.values()].reduce((sum, { line }) => sum + line.lives, 0)
+    },
     get isUp() {
       return isUp()
     },

@@ -1,8 +1,10 @@
 /** A consumer: takes from its lanes in turn, waits until one of them may have something, and turns tokens into what is held. */
 import type { ConsumeOptions, Consumer, Delivery, Settled } from '../../lib/broker.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { Push } from './push.ts'
 import { refusal } from '../../lib/refusal.ts'
 import { closed } from './errors.ts'
+import { pushAhead } from './follow-ups.ts'
 import { createLane, type Held, type Lane, type LaneParts } from './lane.ts'
 
 export interface ConsumerParts extends Omit<
@@ -15,6 +17,8 @@ export interface ConsumerParts extends Omit<
   readonly keeper: { readonly module: string; readonly data: object }
   /** What it does with a queue while it consumes it; ended by what this returns. */
   listen(queue: string, woken: () => void): () => void
+  /** Where one script cannot write to all queues: stores follow-ups that go elsewhere. */
+  readonly push: Push | undefined
   isBrokerClosed(): boolean
   ended(): void
 }
@@ -203,11 +207,12 @@ export function openConsumer(parts: ConsumerParts, { queues: asked, credit, leas
             if (error) throw error
           }
         }
+        const settlements = parts.push ? await pushAhead(batch, token => tokens.get(token)?.lane.queue, parts.push) : batch
         return new Promise(resolve => {
           const answers: Settled[] = []
-          let open = batch.length
+          let open = settlements.length
           if (open === 0) resolve(answers)
-          batch.forEach((settlement, place) => {
+          settlements.forEach((settlement, place) => {
             const told = (settled: Settled) => {
               answers[place] = settled
               if (--open === 0) resolve(answers)

@@ -16,10 +16,11 @@ import { diagnose } from './diagnose.ts'
 import { report } from './durability.ts'
 import { closed, failureOf } from './errors.ts'
 import { redisInspector } from './inspect.ts'
-import { keysOf, queuesKey } from './keys.ts'
-import { LinkError } from './link.ts'
+import { keysOf } from './keys.ts'
 import { brokerLinks, openedConsumers } from './opened.ts'
 import { createPush } from './push.ts'
+import { replicaWaiter } from './replicas.ts'
+import { createRoster } from './roster.ts'
 import { programOf } from '../../lib/programs.ts'
 import { createSweeper, dropWarner } from './sweeper.ts'
 import { PARAMETERS, readUrl } from './url.ts'
@@ -36,9 +37,23 @@ export interface RedisOptions extends Partial<BrokerServices> {
   readonly maxDeadMs?: number
   /** Whether a server whose settings lose what it acknowledged is refused when a worker starts (`BROKER_INVALID`), and not only told of. @default false */
   readonly strict?: boolean
+  /** A send resolves when so many replicas have its message too: then a failover to one of them loses none. It takes a connection more. @default 0 */
+  readonly waitReplicas?: number
 }
 
-const KNOWN = ['url', 'replyTimeoutMs', 'maxDead', 'maxDeadMs', 'strict', 'namespace', 'clock', 'random', 'newId', 'log']
+const KNOWN = [
+  'url',
+  'replyTimeoutMs',
+  'maxDead',
+  'maxDeadMs',
+  'waitReplicas',
+  'strict',
+  'namespace',
+  'clock',
+  'random',
+  'newId',
+  'log',
+]
 const DAY_MS = 86_400_000
 
 function keeperModule(): string {
@@ -74,19 +89,25 @@ export function redisBroker(options: RedisOptions): Broker {
     replyTimeoutMs = 5_000,
     maxDead = 10_000,
     maxDeadMs = 30 * DAY_MS,
+    waitReplicas = 0,
     strict = false,
   } = knownOptions(options, KNOWN, 'redisBroker()')
   for (const [name, value] of Object.entries({ replyTimeoutMs, maxDead, maxDeadMs }))
     if (!(typeof value === 'number' && value > 0)) throw invalid(name, value, 'It is a number above 0')
   if (typeof strict !== 'boolean') throw invalid('strict', strict, 'It is true or false')
+  if (!(Number.isInteger(waitReplicas) && waitReplicas >= 0))
+    throw invalid('waitReplicas', waitReplicas, 'It is a whole number from 0')
   checkName(namespace, 'namespace')
   const { where } = readUrl(url, PARAMETERS),
     link = openLink({ url: where, replyTimeoutMs, log, clock: systemClock, random })
   const id = newId(),
     dead = { most: maxDead, forMs: maxDeadMs },
-    push = createPush({ link, namespace, id, clock: systemClock }),
+    /** WAIT blocks its connection. */
+    pushLink = waitReplicas > 0 ? openLink({ url: where, replyTimeoutMs, log, clock: systemClock, random }) : link,
+    replicated = waitReplicas > 0 ? replicaWaiter(pushLink, waitReplicas, replyTimeoutMs / 2) : undefined,
+    push = createPush({ link: pushLink, namespace, id, clock: systemClock, replicated }),
     consumers = new Set<Opened>(),
-    unlisted = new Set<string>(),
+    roster = createRoster(link, namespace),
     warnOfDropped = dropWarner(log, clock)
   const sweeper = createSweeper({ link, namespace, id, dead, clock })
   let consumersMade = 0,
@@ -111,20 +132,10 @@ export function redisBroker(options: RedisOptions): Broker {
     if (queues.length === 0) return
     try {
       await link.up(signal)
-      await enlist([...queues, ...unlisted])
+      await roster.add(queues)
     } catch (error) {
       signal?.throwIfAborted()
       throw failureOf(error, link.name)
-    }
-  }
-  /** A server whose memory is full takes no name, and must be drained all the same: the names are given to it later. */
-  async function enlist(queues: readonly string[]): Promise<void> {
-    try {
-      await link.ask('SADD', queuesKey(namespace), ...queues)
-      for (const queue of queues) unlisted.delete(queue)
-    } catch (error) {
-      if (!(error instanceof LinkError && error.why === 'full')) throw error
-      for (const queue of queues) unlisted.add(queue)
     }
   }
 
@@ -136,7 +147,7 @@ export function redisBroker(options: RedisOptions): Broker {
     async push(batch, { signal } = {}) {
       if (closing) throw closed('broker')
       signal?.throwIfAborted()
-      if (unlisted.size > 0) await enlist([...unlisted]).catch(() => {}) // the push says what is wrong
+      roster.repeat()
       return push(batch, signal)
     },
     async consume(asked) {
@@ -160,6 +171,7 @@ export function redisBroker(options: RedisOptions): Broker {
           keeper: { module: keeperModule(), data: { url, replyTimeoutMs } },
           dropped: warnOfDropped,
           listen: (queue, woken) => link.listen(keysOf(namespace, queue).wake, woken),
+          push: link.oneSlot ? undefined : push,
           isBrokerClosed: () => closing !== undefined,
           ended() {
             consumers.delete(opened)
@@ -187,6 +199,6 @@ export function redisBroker(options: RedisOptions): Broker {
     for (const { cancel } of consumers) cancel()
     await Promise.all([...consumers].map(({ consumer }) => consumer[Symbol.asyncDispose]()))
     sweeper.end()
-    await link[Symbol.asyncDispose]()
+    await Promise.all([link, pushLink].map(one => one[Symbol.asyncDispose]()))
   }
 }

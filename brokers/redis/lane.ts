@@ -171,7 +171,6 @@ export function createLane(parts: LaneParts): Lane {
         failure = undefined
       } catch (error) {
         isInDoubt = true
-        if (process.env.DBG) console.log(error)
         failure = failureOf(error, link.name)
         asking?.reject(failure)
         wish?.reject(failure)

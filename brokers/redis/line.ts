@@ -13,6 +13,8 @@ import type { Wire } from './wire.ts'
 export interface Line extends AsyncDisposable {
   /** The connection, if there is one. */
   readonly wire: Wire | undefined
+  /** How many there were. */
+  readonly lives: number
   start(): void
   /** As that of a Link. */
   up(signal?: AbortSignal): Promise<void>
@@ -41,7 +43,8 @@ export function openLine({ name, purpose, dial, connected, troubled, clock, rand
   let wire: Wire | undefined,
     kept: Promise<void> | undefined,
     trouble = new LinkError('away', 'no', `There is no connection to ${name}`),
-    told: string | undefined
+    told: string | undefined,
+    lives = 0
 
   async function keep(): Promise<void> {
     for (let failures = 0; !over.signal.aborted; failures++) {
@@ -57,6 +60,7 @@ export function openLine({ name, purpose, dial, connected, troubled, clock, rand
   async function connection(): Promise<LinkError> {
     const made = await dial(over.signal)
     wire = made
+    lives++
     if (over.signal.aborted) made.end(trouble)
     if (told !== undefined) log.info({ redis: name, purpose }, 'connected to Redis again')
     told = undefined
@@ -77,6 +81,9 @@ export function openLine({ name, purpose, dial, connected, troubled, clock, rand
   return {
     get wire() {
       return wire?.isOpen ? wire : undefined
+    },
+    get lives() {
+      return lives
     },
     start,
     async up(signal) {

@@ -38,6 +38,8 @@ export interface Link extends AsyncDisposable {
   readonly oneSlot: boolean
   /** Whether commands can be sent now. */
   readonly isUp: boolean
+  /** How often it was connected: another number means that the server may have forgotten something. */
+  readonly lives: number
   /** Connects if that was not done, and resolves when commands can be sent. Rejects with the signal's reason; with a LinkError when trying again does not help. */
   up(signal?: AbortSignal): Promise<void>
   /**

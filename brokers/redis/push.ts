@@ -38,9 +38,11 @@ export interface PushParts {
   readonly id: string
   /** For waits on the network. */
   readonly clock: Clock
+  /** Resolves when what was written before is where it must be, too. */
+  readonly replicated?: (() => Promise<void>) | undefined
 }
 
-export function createPush({ link, namespace, id, clock }: PushParts): Push {
+export function createPush({ link, namespace, id, clock, replicated }: PushParts): Push {
   const targets = new Map<string, Target>()
   const targetOf = (queue: string): Target => {
     let target = targets.get(queue)
@@ -60,6 +62,7 @@ export function createPush({ link, namespace, id, clock }: PushParts): Push {
           if (failed) await again(signal)
           const answer = await link.run('push', [target.keys.ready[0]], [token.key, number, records])
           if (answer === null) throw new LinkError('broken', 'maybe', 'a later call was made with this token')
+          await replicated?.()
           return answer as Buffer
         } catch (error) {
           if (!(error instanceof LinkError)) throw failed && signal?.aborted ? failed : error

@@ -13,7 +13,7 @@ import { shown } from '../../lib/duration.ts'
 import { GreenroomError, listed } from '../../lib/errors.ts'
 
 /** Parameters of a URL that are the broker's, not the link's. */
-export const PARAMETERS = ['replyTimeoutMs', 'maxDead', 'maxDeadMs', 'strict'] as const
+export const PARAMETERS = ['replyTimeoutMs', 'maxDead', 'maxDeadMs', 'waitReplicas', 'strict'] as const
 
 export interface Login {
   readonly user: string | undefined

@@ -11,7 +11,10 @@ local last = call('GET', key)
 if last then
   local space = string.find(last, ' ', 1, true)
   local seen = tonumber(sub(last, 1, space - 1))
-  if seen == number then return sub(last, space + 1) end
+  if seen == number then
+    call('SET', key, last, 'PX', 600000) -- a write: whoever waits for replicas waits for all before it
+    return sub(last, space + 1)
+  end
   if seen > number then return false end
 end
 local verdicts = store(tag, ARGV[3], time())
