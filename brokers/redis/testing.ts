@@ -5,11 +5,25 @@ import { brokerLinks, openedConsumers } from './opened.ts'
 /** As if the consumer's process stood still: the take that it waits in ends, and it asks for nothing more. */
 export const standStill = (consumer: Consumer): void => openedConsumers.get(consumer)!.cancel()
 
-/** Until what the broker is doing by itself is done: a few trips, each begun when the one before was answered. */
-export async function settled(broker: Broker, trips = 8): Promise<void> {
+/** Turns of the event loop without a command under way, after which none is to come by itself. */
+const QUIET_TURNS = 5
+
+/** Counts a broker's commands from now on: what it gives back resolves when all that it does by itself is done. */
+export function watchBroker(broker: Broker): () => Promise<void> {
   const link = brokerLinks.get(broker)!
-  for (let trip = 0; trip < trips && link.isUp; trip++) {
-    await link.ask('PING').catch(() => {})
-    await new Promise(resolve => setImmediate(resolve))
+  let underWay = 0
+  const counted = <A extends unknown[]>(call: (...args: A) => Promise<unknown>) =>
+    async function (...args: A): Promise<unknown> {
+      underWay++
+      try {
+        return await call(...args)
+      } finally {
+        underWay--
+      }
+    }
+  Object.assign(link, { run: counted(link.run), ask: counted(link.ask) })
+  return async () => {
+    for (let quiet = 0; quiet < QUIET_TURNS; quiet = underWay > 0 ? 0 : quiet + 1)
+      await new Promise(resolve => setImmediate(resolve))
   }
 }

@@ -1,6 +1,6 @@
 /** Redis brokers as the suites open them: on a real server whose clock, like theirs, stands still until it is moved. */
 import { redisBroker } from '../../brokers/redis/index.ts'
-import { settled, standStill } from '../../brokers/redis/testing.ts'
+import { standStill, watchBroker } from '../../brokers/redis/testing.ts'
 import type { BrokerTarget } from '../../conformance.ts'
 import type { Broker } from '../../lib/broker.ts'
 import { movingClock } from '../../lib/moving-clock.ts'
@@ -9,16 +9,16 @@ import type { RedisAt } from '../rig/redis-at.ts'
 /** @param url of the server, made when a broker is opened */
 export function redisTarget(server: RedisAt, url = () => `redis://127.0.0.1:${server.port}`): BrokerTarget {
   const clock = movingClock(server.now()),
-    opened = new Set<Broker>()
+    opened = new Map<Broker, () => Promise<void>>()
   const quiet = async () => {
-    for (const broker of opened) await settled(broker)
+    for (const settled of opened.values()) await settled()
   }
   return {
     shared: true,
     sizes: { soak: 2_000 },
     async open(namespace = 'conformance') {
       const broker = redisBroker({ url: url(), namespace, clock })
-      opened.add(broker)
+      opened.set(broker, watchBroker(broker))
       return {
         ...broker,
         async [Symbol.asyncDispose]() {
