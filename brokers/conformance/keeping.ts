@@ -44,6 +44,12 @@ export function createKeeping(target: BrokerTarget, soon: <T>(promise: Promise<T
       )
     }
   }
+  async function close(consumer: Consumer): Promise<void> {
+    const kept = living.get(consumer)
+    const end = async () => kept?.renewal[Symbol.asyncDispose]?.()
+    living.delete(consumer)
+    await soon(end(), 'closing the renewal did not end')
+  }
   return {
     async keep(consumer, leaseMs) {
       const { keeper } = consumer
@@ -66,14 +72,11 @@ export function createKeeping(target: BrokerTarget, soon: <T>(promise: Promise<T
       } while (left > 0)
     },
     async crash(consumer) {
-      living.delete(consumer)
+      await close(consumer) // its thread is gone, and what that had open
       await target.crash(consumer)
     },
     async dispose(consumer) {
-      const kept = living.get(consumer)
-      const close = async () => kept?.renewal[Symbol.asyncDispose]?.()
-      living.delete(consumer)
-      await soon(close(), 'closing the renewal did not end')
+      await close(consumer)
       await soon(Promise.resolve(consumer[Symbol.asyncDispose]()), 'disposing did not end')
     },
   }
