@@ -111,18 +111,28 @@ export interface Exchanged {
   readonly lapsed: readonly string[]
 }
 
+type Answer = readonly [
+  word: Buffer,
+  now: number,
+  next: number,
+  more: Buffer,
+  dropped: number,
+  results: Buffer,
+  lapsed: Buffer,
+  frames: readonly Buffer[],
+]
+
 export function readExchange(answer: unknown, number: number): Exchanged | 'FENCED' {
-  const reply = answer as readonly [word: Buffer, now: number, next: number, more: Buffer, dropped: number, ...rest: Buffer[]]
-  if (!accepted(reply[0])) return 'FENCED'
-  const [, now, next, more, dropped, results, lapsed, frames] = reply
+  const [word, now, next, more, dropped, results, lapsed, frames] = answer as Answer
+  if (!accepted(word)) return 'FENCED'
   return {
-    results: results!.toString('latin1'),
-    taken: readTaken(frames!, number),
+    results: results.toString('latin1'),
+    taken: frames.map((frame, i) => ({ field: `${number}.${i}`, frame: readFrame(frame) })),
     more: more[0] === ONE,
     suspect: more[1] === ONE,
     nextMs: next < 0 ? Infinity : next - now,
     dropped,
-    lapsed: wordsIn(lapsed!),
+    lapsed: wordsIn(lapsed),
   }
 }
 
@@ -156,16 +166,6 @@ function accepted(word: Buffer): boolean {
 }
 
 const wordsIn = (words: Buffer): readonly string[] => (words.length === 0 ? [] : words.toString('latin1').split(' '))
-
-function readTaken(frames: Buffer, number: number): readonly Taken[] {
-  const taken: Taken[] = []
-  for (let at = 0; at < frames.length;) {
-    const end = at + 4 + frames.readUInt32BE(at)
-    taken.push({ field: `${number}.${taken.length}`, frame: readFrame(frames.subarray(at + 4, end)) })
-    at = end
-  }
-  return taken
-}
 
 /** In the order in which they were taken. */
 function byPlace(one: Taken, other: Taken): number {

@@ -151,14 +151,15 @@ export function createLane(parts: LaneParts): Lane {
     },
   }
 
-  /** At the end of this tick: what comes until then travels along. */
+  /** When all that this tick has to do is done: the take that follows a settlement a few promises later travels along. */
   function schedule(): void {
     if (isScheduled || isBusy) return
     isScheduled = true
-    queueMicrotask(() => {
-      isScheduled = false
-      void run()
-    })
+    queueMicrotask(() => process.nextTick(begin))
+  }
+  function begin(): void {
+    isScheduled = false
+    void run()
   }
 
   async function run(): Promise<void> {

@@ -91,13 +91,10 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
   return async (batch, signal) => {
     const answers: Pushed[] = Array.from({ length: batch.length })
     const calls: Promise<void>[] = []
-    const send = (queue: string, places: readonly number[]) => {
-      const stored = store(
-        queue,
-        places.map(place => batch[place]!),
-        signal,
-      )
-      calls.push(stored.then(verdicts => places.forEach((place, i) => (answers[place] = verdicts[i]!))))
+    const send = async (queue: string, places: readonly number[]) => {
+      const part = places.length === batch.length ? batch : places.map(place => batch[place]!)
+      const verdicts = await store(queue, part, signal)
+      for (let i = 0; i < places.length; i++) answers[places[i]!] = verdicts[i]!
     }
     const groups = new Map<string, { places: number[]; bytes: number }>()
     for (const [place, envelope] of batch.entries()) {
@@ -109,14 +106,14 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
       const { queue, body } = envelope
       let group = groups.get(queue)
       if (group && (group.places.length === MOST_MESSAGES || group.bytes + body.length > MOST_BYTES)) {
-        send(queue, group.places)
+        calls.push(send(queue, group.places))
         group = undefined
       }
       if (!group) groups.set(queue, (group = { places: [], bytes: 0 }))
       group.places.push(place)
       group.bytes += body.length
     }
-    for (const [queue, { places }] of groups) send(queue, places)
+    for (const [queue, { places }] of groups) calls.push(send(queue, places))
     await Promise.all(calls)
     return answers
   }

@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../../lib/clock.ts'
 import { type Ioredis, driverOn } from './driver.ts'
 import { refusal, unreachable, wordOf } from './failures.ts'
 import { type Argument, LinkError } from './link.ts'
+import { packed } from './packed.ts'
 
 export interface Wire {
   /** Where it leads, without credentials. */
@@ -119,7 +120,9 @@ export async function openWire({ socket, ioredis, name, replyTimeoutMs, clock, h
       cork()
       unanswered.push(clock.monotonic())
       if (!watchdog) arm(replyTimeoutMs)
-      const made = new ioredis.Command(command, words.map(plain), {})
+      const bytes = packed(command, words)
+      const made = new ioredis.Command(command, bytes ? [] : words.map(plain), {})
+      if (bytes) made.toWritable = () => bytes
       const replied = driver.sendCommand(isSecret ? withoutWords(made, socket) : made) as Promise<unknown>
       return replied.then(answered, failed)
     },

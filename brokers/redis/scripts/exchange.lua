@@ -5,7 +5,7 @@
 -- ARGV 1 incarnation  2 number  3 lease ms  4 most to take  5 '1': may take a suspect  6 bytes to take, about  7 most dead letters  8 their most ms
 --      9 fields that are done, by spaces  10... five each: kind (done, retry, release, dead), field, ms or reason, new body or error, follow-ups
 --      Follow-ups: 2 bytes number of the key, 4 bytes length of the records, records (write.lua), and again.
--- -> { 'OK', now, next time to ask or -1, '1' when there may be more and '1' when a suspect waits, dropped dead letters, a digit for each of 10..., lapsed incarnations, frames }
+-- -> { 'OK', now, next time to ask or -1, '1' when there may be more and '1' when a suspect waits, dropped dead letters, a digit for each of 10..., lapsed incarnations, { frames } }
 --    { 'FENCED' }: others have what it held.  { 'STALE' }: a later call was made. Nothing was changed then.
 --!include base
 --!include write
@@ -103,18 +103,19 @@ if max > 0 then
 end
 
 -- What it takes.
-local parts, count, bytes = {}, 0, 0
+local taken, count, bytes, prefix = {}, 0, 0, number .. '.'
+-- An empty one is a message that was taken out of the middle of the list.
 local function hold(list, frames)
   local held, holes = {}, 0
-  for _, frame in ipairs(frames) do
-    if frame == '' then -- what somebody took out of the middle (inspect-list.lua)
+  for i = 1, #frames do
+    local frame = frames[i]
+    if frame == '' then
       holes = holes + 1
     else
-      held[#held + 1] = number .. '.' .. count
+      held[#held + 1] = prefix .. count
       held[#held + 1] = frame
-      parts[#parts + 1] = pack('>I4', #frame)
-      parts[#parts + 1] = frame
       count, bytes = count + 1, bytes + #frame
+      taken[count] = frame
     end
   end
   each('HSET', leased, held)
@@ -156,4 +157,4 @@ for i = 1, #others, 2 do
 end
 -- It may take none now, and one waits.
 local suspect = ARGV[5] == '0' and max > 0 and call('EXISTS', tag .. 'again') == 1
-return { 'OK', now, next or -1, (more and '1' or '0') .. (suspect and '1' or '0'), dropped, table.concat(results), table.concat(lapsed, ' '), table.concat(parts) }
+return { 'OK', now, next or -1, (more and '1' or '0') .. (suspect and '1' or '0'), dropped, table.concat(results), table.concat(lapsed, ' '), taken }
