@@ -46,6 +46,7 @@ function handOver(redis: Redis, name: string): Hand {
     name,
     oneSlot: true,
     isUp: true,
+    lives: 1,
     up: async () => {},
     ask,
     run: (script, keys, args) => ask('EVALSHA', SCRIPTS[script].sha, keys.length, ...keys, ...args),
@@ -76,15 +77,10 @@ function handOver(redis: Redis, name: string): Hand {
         async trip(max, ...settled) {
           const five = settled.flatMap(([kind, id, x = '', y = '']) => [kind, drop(id), x, y, ''])
           const args = [incarnation, ++number, 60_000, max, '1', 1e9, 1e6, 1e12, '', ...five]
-          const reply = (await link.run('exchange', r0(queue), args)) as readonly Buffer[]
-          const ids: string[] = []
-          for (let at = 0, all = reply[7]!; at < all.length;) {
-            const end = at + 4 + all.readUInt32BE(at),
-              { id } = readFrame(all.subarray(at + 4, end))
-            held.push({ id, field: `${number}.${ids.length}` })
-            ids.push(id)
-            at = end
-          }
+          const reply = (await link.run('exchange', r0(queue), args)) as readonly unknown[],
+            frames = reply[7] as readonly Buffer[]
+          const ids = frames.map(frame => readFrame(frame).id)
+          ids.forEach((id, i) => held.push({ id, field: `${number}.${i}` }))
           return ids
         },
         async giveBack(counted) {
