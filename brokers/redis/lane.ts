@@ -12,9 +12,9 @@ import type { GreenroomError } from '../../lib/errors.ts'
 import type { Random } from '../../lib/ids.ts'
 import type { Logger } from '../../lib/log.ts'
 import { exchangeArguments, readExchange, readReconciled, type Taken } from './exchange.ts'
-import { failureOf } from './errors.ts'
+import { failureOf, passes } from './errors.ts'
 import { keysOf } from './keys.ts'
-import type { Link } from './link.ts'
+import { type Link, LinkError } from './link.ts'
 
 /** A message that this consumer holds. */
 export interface Held {
@@ -85,6 +85,8 @@ const MOST_SETTLED = 1_000
 const MOST_BACK = 256
 const AGAIN_MIN_MS = 50,
   AGAIN_MAX_MS = 500
+/** Who leaves waits so long for a server that went away. */
+const LEAVING_MS = 1_000
 
 interface Wish {
   readonly max: number
@@ -107,7 +109,8 @@ export function createLane(parts: LaneParts): Lane {
     wish: Wish | undefined,
     /** The wish that travels. */
     asking: Wish | undefined
-  let isBusy = false,
+  let hasJoined = false,
+    isBusy = false,
     isScheduled = false,
     isInDoubt = false,
     asks = true,
@@ -146,8 +149,10 @@ export function createLane(parts: LaneParts): Lane {
     async leave() {
       leaving.abort()
       if (isBusy || isScheduled) await new Promise<void>(resolve => (idle = resolve))
-      if (number === 0 || failure) return // it never joined, or nobody is there: then its lease ends by itself
-      await giveBack(incarnation(), false)
+      for (const item of [...unsure, ...staged]) finish(item, 'lost') // nobody answered: what was not done is given back
+      unsure = []
+      staged = []
+      if (number > 0) await giveAllBack()
     },
   }
 
@@ -214,7 +219,7 @@ export function createLane(parts: LaneParts): Lane {
     })
     for (const item of unsure) if (held.has(item.held.field)) finish(item, 'ok')
     unsure = []
-    if (number === 1) parts.joined(epoch)
+    join()
     if (answer.dropped > 0) parts.dropped(queue, answer.dropped)
     if (answer.lapsed.length > 0 && !reaping) void reap(answer.lapsed)
     if (!asked) return
@@ -228,9 +233,11 @@ export function createLane(parts: LaneParts): Lane {
 
   async function reconcile(): Promise<void> {
     const fields = [...held.keys()]
-    const answer = readReconciled(await link.run('reconcile', key, [incarnation(), ++number, leaseMs, fields.join(' ')]), fields)
+    const args = [incarnation(), ++number, leaseMs, fields.join(' '), hasJoined ? '0' : '1']
+    const answer = readReconciled(await link.run('reconcile', key, args), fields)
     if (answer === 'FENCED') return fence()
     isInDoubt = false
+    join()
     const unanswered = new Map(unsure.map(item => [item.held, item]))
     unsure = []
     const lost: string[] = []
@@ -250,9 +257,15 @@ export function createLane(parts: LaneParts): Lane {
     parts.changed()
   }
 
+  /** A first answer: the lease is there. */
+  function join(): void {
+    if (hasJoined) return
+    hasJoined = true
+    parts.joined(epoch)
+  }
   /** Others have what it held, or will. */
   function fence(): void {
-    isInDoubt = false
+    isInDoubt = hasJoined = false
     epoch++
     number = 0
     const lost = [...held.values()]
@@ -284,6 +297,24 @@ export function createLane(parts: LaneParts): Lane {
 
   async function giveBack(incarnation: string, isLapsed: boolean): Promise<void> {
     while (Number(await link.run('giveback', key, [incarnation, MOST_BACK, isLapsed ? '1' : '0'])) > 0);
+  }
+  /** Who leaves cannot come back to it: a connection that broke is waited for a while. Otherwise the lease ends by itself. */
+  async function giveAllBack(): Promise<void> {
+    const patience = new AbortController(),
+      { signal } = patience,
+      timer = network.after(LEAVING_MS, () => patience.abort())
+    try {
+      for (;;) {
+        try {
+          return await giveBack(incarnation(), false)
+        } catch (error) {
+          if (!(error instanceof LinkError && passes(error.why))) throw error
+          await (link.isUp ? sleep(network, AGAIN_MIN_MS, { signal }) : link.up(signal))
+        }
+      }
+    } finally {
+      timer.cancel()
+    }
   }
   async function reap(incarnations: readonly string[]): Promise<void> {
     reaping = true
