@@ -3,7 +3,7 @@
  * @module greenroom/redis
  */
 import type { Broker, BrokerServices, Capabilities } from '../../lib/broker.ts'
-import { systemClock } from '../../lib/clock.ts'
+import { sleep, systemClock } from '../../lib/clock.ts'
 import { shown } from '../../lib/duration.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import { systemId, systemRandom } from '../../lib/ids.ts'
@@ -14,9 +14,10 @@ import { openLink } from './connect.ts'
 import { openConsumer, type Opened } from './consumer.ts'
 import { diagnose } from './diagnose.ts'
 import { report } from './durability.ts'
-import { closed, failureOf } from './errors.ts'
+import { closed, failureOf, passes } from './errors.ts'
 import { redisInspector } from './inspect.ts'
 import { keysOf } from './keys.ts'
+import { LinkError } from './link.ts'
 import { brokerLinks, openedConsumers } from './opened.ts'
 import { createPush } from './push.ts'
 import { replicaWaiter } from './replicas.ts'
@@ -55,6 +56,8 @@ const KNOWN = [
   'log',
 ]
 const DAY_MS = 86_400_000
+/** Between two tries while the server is there and does not serve. */
+const AGAIN_MS = 50
 
 function keeperModule(): string {
   const program = programOf('brokers/redis/keeper')
@@ -130,12 +133,16 @@ export function redisBroker(options: RedisOptions): Broker {
     signal?.throwIfAborted()
     for (const queue of queues) checkName(queue, 'queue')
     if (queues.length === 0) return
-    try {
-      await link.up(signal)
-      await roster.add(queues)
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw failureOf(error, link.name)
+    for (;;) {
+      try {
+        await link.up(signal)
+        return await roster.add(queues)
+      } catch (error) {
+        signal?.throwIfAborted()
+        // A connection that broke just then is no reason for a worker not to start: it waits for the next one, as for the first.
+        if (closing || !(error instanceof LinkError && passes(error.why))) throw failureOf(error, link.name)
+        if (link.isUp) await sleep(systemClock, AGAIN_MS, signal ? { signal } : {})
+      }
     }
   }
 
