@@ -54,7 +54,8 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
     for (const key of some) keys.add(key.toString('latin1'))
     cursor = next.toString()
   }
-  const ask = async <T>(command: string, key: string, ...words: (string | number)[]) => (await link.ask(command, key, ...words)) as T
+  const ask = async <T>(command: string, key: string, ...words: (string | number)[]) =>
+    (await link.ask(command, key, ...words)) as T
   const known = new Set((await ask<Buffer[]>('SMEMBERS', queuesKey(namespace))).map(String))
 
   const place = (bytes: Buffer, found: Pick<Found, 'queue' | 'place' | 'holder' | 'due'>, member?: string): void => {
@@ -75,14 +76,19 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
     return new Map(Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!.toString('latin1'), Number(flat[2 * i + 1])]))
   }
   /** A zset and the hash of its bodies: each has what the other has. */
-  async function pairs(tag: string, name: 'delayed' | 'dead', told: (member: string, body: Buffer, score: number) => void): Promise<void> {
+  async function pairs(
+    tag: string,
+    name: 'delayed' | 'dead',
+    told: (member: string, body: Buffer, score: number) => void,
+  ): Promise<void> {
     const [members, bodies] = [await scores(`${tag}${name}`), await hash(`${tag}${name}:b`)]
     for (const [member, score] of members) {
       const body = bodies.get(member)
       if (body) told(member, body, score)
       else wrong.push(`${tag}${name} has ${member} without a body`)
     }
-    for (const member of bodies.keys()) if (!members.has(member)) wrong.push(`${tag}${name}:b has a body of ${member}, which is nowhere`)
+    for (const member of bodies.keys())
+      if (!members.has(member)) wrong.push(`${tag}${name}:b has a body of ${member}, which is nowhere`)
   }
   const expires = async (key: string) => {
     if ((await ask<number>('PTTL', key)) === -1) wrong.push(`${key} never expires`)
@@ -114,13 +120,15 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
       place(letter.subarray(start), { queue, place: 'dead' }, member)
     })
     const leases = await scores(`${tag}leases`)
-    for (const holder of leases.keys()) if (!keys.has(`${tag}leased:${holder}`)) wrong.push(`${tag}leases has ${holder}, which never joined`)
+    for (const holder of leases.keys())
+      if (!keys.has(`${tag}leased:${holder}`)) wrong.push(`${tag}leases has ${holder}, which never joined`)
     for (const key of keys) {
       if (!key.startsWith(tag)) continue
       const name = key.slice(tag.length)
       if (/^(tok|once):|^onces$/.test(name)) await expires(key)
       if (name.startsWith('once:') && !keys.has(`${tag}onces`)) wrong.push(`${key} is there without ${tag}onces`)
-      if (name.startsWith('tok:') && !/^\d+ [01]*$/.test(`${(await ask<Buffer | null>('GET', key)) ?? '1 '}`)) wrong.push(`${key} is no token`)
+      if (name.startsWith('tok:') && !/^\d+ [01]*$/.test(`${(await ask<Buffer | null>('GET', key)) ?? '1 '}`))
+        wrong.push(`${key} is no token`)
       if (name === 'meta') for (const field of (await hash(key)).keys()) if (field !== 'paused') wrong.push(`${key} has ${field}`)
       if (!name.startsWith('leased:')) continue
       const holder = name.slice('leased:'.length),
