@@ -25,7 +25,7 @@ export interface ConsumerParts extends Omit<
 
 export interface Opened {
   readonly consumer: Consumer
-  /** Ends its waiting take, empty: for a broker that closes, and for tests that stop it. */
+  /** Ends its waiting take, empty: for a broker that closes, and for tests that stop it. It asks for nothing by itself then. */
   cancel(): void
 }
 
@@ -183,6 +183,7 @@ export function openConsumer(parts: ConsumerParts, { queues: asked, credit, leas
 
   return {
     cancel() {
+      for (const lane of lanes) lane.standStill()
       stopWaiting.abort()
       stopWaiting = new AbortController()
     },

@@ -7,7 +7,7 @@
  *              -> FENCED               -> all is lost, a new incarnation joins
  */
 import type { Delivery, Settled, Settlement } from '../../lib/broker.ts'
-import { type Clock, sleep } from '../../lib/clock.ts'
+import { type Clock, sleep, type Timer } from '../../lib/clock.ts'
 import type { GreenroomError } from '../../lib/errors.ts'
 import type { Random } from '../../lib/ids.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -50,6 +50,8 @@ export interface Lane {
   woken(): void
   /** Settles what was staged, then gives back what it holds. */
   leave(): Promise<void>
+  /** For tests: asks for nothing by itself, until it is asked again. */
+  standStill(): void
 }
 
 export interface LaneParts {
@@ -114,6 +116,8 @@ export function createLane(parts: LaneParts): Lane {
     isScheduled = false,
     isInDoubt = false,
     asks = true,
+    isDue = false,
+    pulse: Timer | undefined,
     seesSuspect = false,
     askAt = 0,
     reaping = false,
@@ -148,11 +152,16 @@ export function createLane(parts: LaneParts): Lane {
     },
     async leave() {
       leaving.abort()
+      self.standStill()
       if (isBusy || isScheduled) await new Promise<void>(resolve => (idle = resolve))
       for (const item of [...unsure, ...staged]) finish(item, 'lost') // nobody answered: what was not done is given back
       unsure = []
       staged = []
       if (number > 0) await giveAllBack()
+    },
+    standStill() {
+      pulse?.cancel()
+      pulse = undefined
     },
   }
 
@@ -169,7 +178,7 @@ export function createLane(parts: LaneParts): Lane {
 
   async function run(): Promise<void> {
     isBusy = true
-    for (let failures = 0; staged.length > 0 || wish || isInDoubt;) {
+    for (let failures = 0; staged.length > 0 || wish || isInDoubt || isDue;) {
       try {
         if (isInDoubt) await reconcile()
         else await exchange()
@@ -202,6 +211,7 @@ export function createLane(parts: LaneParts): Lane {
   async function exchange(): Promise<void> {
     const asked = (asking = wish)
     wish = undefined
+    isDue = false
     if (staged.length <= MOST_SETTLED) {
       unsure = staged
       staged = []
@@ -277,7 +287,20 @@ export function createLane(parts: LaneParts): Lane {
     if (lost.length > 0) parts.lost(lost.map(({ token }) => token))
   }
 
+  /** A worker whose handlers all run asks for nothing: it would not hear that others have what it holds. */
+  function beat(): void {
+    pulse = undefined
+    if (held.size === 0 || leaving.signal.aborted) return
+    isDue = true
+    schedule()
+    watch()
+  }
+  function watch(): void {
+    pulse ??= clock.after(leaseMs / 3, beat, { ref: false })
+  }
+
   function deliver(taken: readonly Taken[]): readonly Delivery[] {
+    if (taken.length > 0) watch()
     return taken.map(({ field, frame: { id, body, attempt, band, lapses } }) => {
       const token = `${incarnation()}/${queue}/${field}`
       const one: Held = { lane: self, field, token, isSuspect: lapses >= 2, settling: false }
