@@ -16,28 +16,31 @@ const cast = (t: Parameters<typeof fileCast>[0]) => redisCast(t, `redis://127.0.
 
 faultRows(t, cast)
 
-t.test('a worker killed around the settlement of a failed attempt: one script stores the retry, so there is one copy', async t => {
-  for (const [place, attempts] of [
-    ['before-settle', [0, 0, 1, 2, 3]],
-    ['after-settle', [0, 1, 2, 3]],
-  ] as const) {
-    const { hire, push, ledger, counts, dead } = cast(t)
-    const doomed = await hire({ concurrency: 1 }, { GREENROOM_FAIL: place })
-    await push([{ actor: 'fails', id: 'one' }])
-    t.equal(await doomed.ended, 'SIGKILL')
-    const next = await hire({ concurrency: 1 })
-    await next.until(/settled .*"kind":"dead"/)
-    await next.until(/settled .*"kind":"done"/) // told
-    t.equal(await stop(next), 0)
-    t.strictSame(
-      ledger('S').flatMap(({ actor, attempt }) => (actor === 'fails' ? [attempt] : [])),
-      attempts,
-      place,
-    )
-    t.strictSame(await dead('default'), ['one'])
-    t.match(await counts('default'), { ...EMPTY, dead: 1 })
-  }
-})
+t.test(
+  'a worker killed around the settlement of a failed attempt: one script stores the retry, so there is one copy',
+  async t => {
+    for (const [place, attempts] of [
+      ['before-settle', [0, 0, 1, 2, 3]],
+      ['after-settle', [0, 1, 2, 3]],
+    ] as const) {
+      const { hire, push, ledger, counts, dead } = cast(t)
+      const doomed = await hire({ concurrency: 1 }, { GREENROOM_FAIL: place })
+      await push([{ actor: 'fails', id: 'one' }])
+      t.equal(await doomed.ended, 'SIGKILL')
+      const next = await hire({ concurrency: 1 })
+      await next.until(/settled .*"kind":"dead"/)
+      await next.until(/settled .*"kind":"done"/) // told
+      t.equal(await stop(next), 0)
+      t.strictSame(
+        ledger('S').flatMap(({ actor, attempt }) => (actor === 'fails' ? [attempt] : [])),
+        attempts,
+        place,
+      )
+      t.strictSame(await dead('default'), ['one'])
+      t.match(await counts('default'), { ...EMPTY, dead: 1 })
+    }
+  },
+)
 
 t.test('workers asked to end under load, one after the other: exit 0, each message runs once, and in order', async t => {
   const { hire, push, ledger, counts } = cast(t)
@@ -60,57 +63,63 @@ t.test('workers asked to end under load, one after the other: exit 0, each messa
   t.match(await counts('default'), EMPTY)
 })
 
-t.test('a message that lasts longer than the grace: its signal is aborted, it goes back uncounted, and runs in the next worker', async t => {
-  const { hire, push, ledger, scan } = cast(t)
-  const worker = await hire({ concurrency: 1, grace: 0 })
-  await push([
-    { actor: 'heeds', id: 'long' },
-    { actor: 'quick', id: 'waits' },
-  ])
-  await worker.until(/started .*"long"/)
-  t.equal(await stop(worker), 0)
-  t.strictSame(
-    (await scan()).messages.map(({ id, place, attempt, lapses }) => [id, place, attempt, lapses]),
-    [
-      ['long', 'ready', 0, 0],
-      ['waits', 'ready', 0, 0],
-    ],
-  )
-  const next = await hire({ concurrency: 2 })
-  await next.until(/started .*"long"/)
-  await kill(next)
-  t.strictSame(
-    ledger('S').flatMap(({ id, attempt, deliveries }) => (id === 'long' ? [[attempt, deliveries]] : [])),
-    [
-      [0, 1],
-      [0, 1],
-    ],
-  )
-})
+t.test(
+  'a message that lasts longer than the grace: its signal is aborted, it goes back uncounted, and runs in the next worker',
+  async t => {
+    const { hire, push, ledger, scan } = cast(t)
+    const worker = await hire({ concurrency: 1, grace: 0 })
+    await push([
+      { actor: 'heeds', id: 'long' },
+      { actor: 'quick', id: 'waits' },
+    ])
+    await worker.until(/started .*"long"/)
+    t.equal(await stop(worker), 0)
+    t.strictSame(
+      (await scan()).messages.map(({ id, place, attempt, lapses }) => [id, place, attempt, lapses]),
+      [
+        ['long', 'ready', 0, 0],
+        ['waits', 'ready', 0, 0],
+      ],
+    )
+    const next = await hire({ concurrency: 2 })
+    await next.until(/started .*"long"/)
+    await kill(next)
+    t.strictSame(
+      ledger('S').flatMap(({ id, attempt, deliveries }) => (id === 'long' ? [[attempt, deliveries]] : [])),
+      [
+        [0, 1],
+        [0, 1],
+      ],
+    )
+  },
+)
 
-t.test('a worker that stood still longer than its lease: what it held runs elsewhere, and what it says later changes nothing', async t => {
-  const { hire, push, ledger, counts } = cast(t)
-  const frozen = await hire({ concurrency: 2 })
-  const ids = ['heeds-0', 'heeds-1', 'held-0', 'held-1', 'held-2']
-  await push(ids.map(id => ({ actor: id.startsWith('heeds') ? 'firsts' : 'quick', id })))
-  await frozen.until(/started .*"heeds-\d"/, 2)
-  frozen.child.kill('SIGSTOP')
-  const next = await hire({ concurrency: 4 })
-  await next.until(/settled .*"kind":"done","settled":"ok"/, 5)
-  frozen.child.kill('SIGCONT')
-  await frozen.until(/aborted .*"heeds-\d"/, 2)
-  t.equal(await stop(frozen), 0)
-  t.equal(await stop(next), 0)
-  t.strictSame(
-    ledger('E')
-      .map(({ id, pid }) => [id, pid])
-      .toSorted(),
-    ids.map(id => [id, next.pid]).toSorted(),
-    'each had its effect once, in the other worker',
-  )
-  t.strictSame(
-    said(frozen, 'settled').filter(({ settled }) => settled === 'ok'),
-    [],
-  )
-  t.match(await counts('default'), EMPTY)
-})
+t.test(
+  'a worker that stood still longer than its lease: what it held runs elsewhere, and what it says later changes nothing',
+  async t => {
+    const { hire, push, ledger, counts } = cast(t)
+    const frozen = await hire({ concurrency: 2 })
+    const ids = ['heeds-0', 'heeds-1', 'held-0', 'held-1', 'held-2']
+    await push(ids.map(id => ({ actor: id.startsWith('heeds') ? 'firsts' : 'quick', id })))
+    await frozen.until(/started .*"heeds-\d"/, 2)
+    frozen.child.kill('SIGSTOP')
+    const next = await hire({ concurrency: 4 })
+    await next.until(/settled .*"kind":"done","settled":"ok"/, 5)
+    frozen.child.kill('SIGCONT')
+    await frozen.until(/aborted .*"heeds-\d"/, 2)
+    t.equal(await stop(frozen), 0)
+    t.equal(await stop(next), 0)
+    t.strictSame(
+      ledger('E')
+        .map(({ id, pid }) => [id, pid])
+        .toSorted(),
+      ids.map(id => [id, next.pid]).toSorted(),
+      'each had its effect once, in the other worker',
+    )
+    t.strictSame(
+      said(frozen, 'settled').filter(({ settled }) => settled === 'ok'),
+      [],
+    )
+    t.match(await counts('default'), EMPTY)
+  },
+)

@@ -111,9 +111,17 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
   for (const queue of [...queues].toSorted()) {
     const tag = `{${namespace}:${queue}}:`
     if (!known.has(queue)) wrong.push(`nobody looks after ${queue}: it is not in the set of queues`)
-    for (const name of ['again', 'r0', 'r1', 'r2'])
-      for (const frame of await ask<Buffer[]>('LRANGE', `${tag}${name}`, 0, -1))
-        place(frame, { queue, place: name === 'again' ? 'suspect' : 'ready' })
+    const meta = await hash(`${tag}meta`)
+    for (const name of ['again', 'r0', 'r1', 'r2']) {
+      let holes = 0
+      for (const frame of await ask<Buffer[]>('LRANGE', `${tag}${name}`, 0, -1)) {
+        if (frame.length === 0) holes++
+        else place(frame, { queue, place: name === 'again' ? 'suspect' : 'ready' })
+      }
+      const counted = Number(meta.get(`holes:${name}`) ?? 0)
+      if (holes !== counted) wrong.push(`${tag}${name} has ${holes} holes, and ${counted} are counted`)
+    }
+    for (const field of meta.keys()) if (!/^(paused|holes:(again|r[012]))$/.test(field)) wrong.push(`${tag}meta has ${field}`)
     await pairs(tag, 'delayed', (member, body, due) => place(body, { queue, place: 'delayed', due }, member))
     await pairs(tag, 'dead', (member, letter) => {
       const start = 6 + letter.readUInt16BE(0) + letter.readUInt32BE(2)
@@ -129,7 +137,6 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
       if (name.startsWith('once:') && !keys.has(`${tag}onces`)) wrong.push(`${key} is there without ${tag}onces`)
       if (name.startsWith('tok:') && !/^\d+ [01]*$/.test(`${(await ask<Buffer | null>('GET', key)) ?? '1 '}`))
         wrong.push(`${key} is no token`)
-      if (name === 'meta') for (const field of (await hash(key)).keys()) if (field !== 'paused') wrong.push(`${key} has ${field}`)
       if (!name.startsWith('leased:')) continue
       const holder = name.slice('leased:'.length),
         held = await hash(key)
