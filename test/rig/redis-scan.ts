@@ -95,7 +95,8 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
   }
 
   const isOfAnother = (key: string) => /^\{[^:}]+:/.test(key) && !key.startsWith(`{${namespace}:`)
-  const queues = new Set<string>()
+  const queues = new Set<string>(),
+    unreadable = new Set<string>()
   for (const key of keys) {
     if (key === `{${namespace}:}:queues` || isOfAnother(key)) continue
     if (key === `{${namespace}:}:sweep`) {
@@ -105,10 +106,14 @@ export async function scanLink(link: Link, namespace: string): Promise<Scan> {
     const [, queue, name = ''] = new RegExp(`^\\{${namespace}:([^}]+)\\}:(.*)$`, 's').exec(key) ?? []
     const type = TYPES.find(([pattern]) => pattern.test(name))?.[1]
     if (!queue || !type) wrong.push(`a key that nobody knows: ${key}`)
-    else if (`${await link.ask('TYPE', key)}` !== type) wrong.push(`${key} is no ${type}`)
-    else queues.add(queue)
+    else if (`${await link.ask('TYPE', key)}` === type) queues.add(queue)
+    else {
+      wrong.push(`${key} is no ${type}`)
+      unreadable.add(queue)
+    }
   }
   for (const queue of [...queues].toSorted()) {
+    if (unreadable.has(queue)) continue
     const tag = `{${namespace}:${queue}}:`
     if (!known.has(queue)) wrong.push(`nobody looks after ${queue}: it is not in the set of queues`)
     const meta = await hash(`${tag}meta`)
