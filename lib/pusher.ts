@@ -88,25 +88,32 @@ export function createPusher({
 
   /** Never rejects: every way out settles each message. The chain has deadlines of its own; this one is the broker's. */
   async function store(batch: readonly Pending[]): Promise<void> {
-    const gaveUp = new AbortController()
-    let reached = false
+    const gaveUp = new AbortController(),
+      options = {
+        // Made when a broker asks for it: it costs a sender who awaits each message a twentieth.
+        get signal() {
+          return gaveUp.signal
+        },
+      }
+    let reached = false,
+      failed: GreenroomError | undefined
     const push = async (toPush: readonly Pending[]) => {
-      const fresh = await ready(queuesOf(toPush), gaveUp.signal)
-      gaveUp.signal.throwIfAborted() // it answered too late: nothing that its sender was told is not stored may be
+      const fresh = await ready(queuesOf(toPush), options)
+      if (failed) throw failed // it answered too late: nothing that its sender was told is not stored may be
       reached = true
       failpoint?.('before-push')
       const pushed = await broker.push(
         toPush.map(({ sending, body }) => envelopeOf(sending, body)),
-        { signal: gaveUp.signal },
+        options,
       )
       failpoint?.('after-push')
       if (fresh.length > 0) firstSent(fresh)
       return pushed
     }
     const late = () => {
-      const error = tooLate(broker, sendTimeoutMs, reached ? 'maybe' : 'no')
-      gaveUp.abort(error)
-      return error
+      failed = tooLate(broker, sendTimeoutMs, reached ? 'maybe' : 'no')
+      gaveUp.abort(failed)
+      return failed
     }
     try {
       const passed = sendChain ? await throughChain(batch) : batch
@@ -121,10 +128,10 @@ export function createPusher({
   }
 
   /** Opens queues at the first push to them; says which were new. */
-  async function ready(queues: Iterable<string>, signal?: AbortSignal): Promise<readonly string[]> {
+  async function ready(queues: Iterable<string>, options?: { readonly signal: AbortSignal }): Promise<readonly string[]> {
     const fresh = [...queues].filter(queue => !opened.has(queue))
     if (fresh.length === 0) return fresh
-    await broker.open(fresh, signal)
+    await broker.open(fresh, options?.signal)
     for (const queue of fresh) opened.add(queue)
     return fresh
   }

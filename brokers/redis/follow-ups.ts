@@ -22,6 +22,6 @@ export async function pushAhead(
       if (envelope.queue !== queue) elsewhere.push({ ...envelope, onceMs: envelope.onceMs ?? REMEMBERED_MS })
     return { ...settlement, then }
   })
-  if (elsewhere.length > 0) for (const pushed of await push(elsewhere)) if (typeof pushed === 'object') throw pushed
+  if (elsewhere.length > 0) for (const pushed of await push(elsewhere, {})) if (typeof pushed === 'object') throw pushed
   return settlements
 }

@@ -151,11 +151,10 @@ export function redisBroker(options: RedisOptions): Broker {
     capabilities,
     inspector: redisInspector({ link, namespace, random }),
     open,
-    async push(batch, { signal } = {}) {
+    async push(batch, options = {}) {
       if (closing) throw closed('broker')
-      signal?.throwIfAborted()
       roster.repeat()
-      return push(batch, signal)
+      return push(batch, options)
     },
     async consume(asked) {
       if (asked.queues.length === 0)

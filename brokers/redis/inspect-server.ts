@@ -2,7 +2,7 @@
 import type { Place } from '../../lib/broker.ts'
 import { failureOf } from './errors.ts'
 import { keysOf } from './keys.ts'
-import type { Argument, Link } from './link.ts'
+import { type Argument, type Link, LinkError } from './link.ts'
 import type { ScriptName } from './scripts.ts'
 
 /** The most that one script looks at, and about how many bytes it reads: it runs for some milliseconds at most, however long a queue is. */
@@ -25,11 +25,17 @@ export interface Server {
 }
 
 const PROMOTED_AT_ONCE = 256
+/** People wait for a server that is away, not for ever. */
+const WAIT_MS = 5_000
+
+function notUp(error: unknown): never {
+  throw error instanceof LinkError ? error : new LinkError('away', 'no', `no connection within ${WAIT_MS} ms`)
+}
 
 export function inspectServer(link: Link, namespace: string): Server {
   async function asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      if (!link.isUp) await link.up()
+      if (!link.isUp) await link.up(AbortSignal.timeout(WAIT_MS)).catch(notUp)
       return await ask()
     } catch (error) {
       throw failureOf(error, link.name)

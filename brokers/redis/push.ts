@@ -29,7 +29,8 @@ interface Target {
   made: number
 }
 
-export type Push = (batch: readonly Envelope[], signal?: AbortSignal) => Promise<readonly Pushed[]>
+/** The signal is looked at when a try has failed: to make one costs something. */
+export type Push = (batch: readonly Envelope[], options: { readonly signal?: AbortSignal }) => Promise<readonly Pushed[]>
 
 export interface PushParts {
   readonly link: Link
@@ -51,7 +52,7 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
   }
 
   /** Makes the call until it is answered. Rejects with what it ended in: 'no' only when no try of it can have been done. */
-  async function call(target: Target, records: Buffer, signal: AbortSignal | undefined): Promise<Buffer> {
+  async function call(target: Target, records: Buffer, options: { readonly signal?: AbortSignal }): Promise<Buffer> {
     const token = target.free.pop() ?? { key: `${id}:${target.made++}`, calls: 0 },
       number = ++token.calls
     let failed: LinkError | undefined
@@ -59,15 +60,15 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
     try {
       for (;;) {
         try {
-          if (failed) await again(signal)
+          if (failed) await again(options.signal)
           const answer = await link.run('push', [target.keys.ready[0]], [token.key, number, records])
           if (answer === null) throw new LinkError('broken', 'maybe', 'a later call was made with this token')
           await replicated?.()
           return answer as Buffer
         } catch (error) {
-          if (!(error instanceof LinkError)) throw failed && signal?.aborted ? failed : error
+          if (!(error instanceof LinkError)) throw failed && options.signal?.aborted ? failed : error
           failed = fail(error)
-          if (!passes(error.why) || signal?.aborted) throw failed
+          if (!passes(error.why) || options.signal?.aborted) throw failed
         }
       }
     } finally {
@@ -78,9 +79,13 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
   const again = (signal: AbortSignal | undefined) =>
     link.isUp ? sleep(clock, AGAIN_MS, signal ? { signal } : {}) : link.up(signal)
 
-  async function store(queue: string, batch: readonly Envelope[], signal: AbortSignal | undefined): Promise<readonly Pushed[]> {
+  async function store(
+    queue: string,
+    batch: readonly Envelope[],
+    options: { readonly signal?: AbortSignal },
+  ): Promise<readonly Pushed[]> {
     try {
-      const verdicts = await call(targetOf(queue), packRecords(batch), signal)
+      const verdicts = await call(targetOf(queue), packRecords(batch), options)
       return batch.map((_, i) => (verdicts[i] === DUPLICATE ? 'duplicate' : 'stored'))
     } catch (error) {
       const failed: GreenroomError = failureOf(error, link.name)
@@ -88,12 +93,12 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
     }
   }
 
-  return async (batch, signal) => {
+  return async (batch, options) => {
     const answers: Pushed[] = Array.from({ length: batch.length })
     const calls: Promise<void>[] = []
     const send = async (queue: string, places: readonly number[]) => {
       const part = places.length === batch.length ? batch : places.map(place => batch[place]!)
-      const verdicts = await store(queue, part, signal)
+      const verdicts = await store(queue, part, options)
       for (let i = 0; i < places.length; i++) answers[places[i]!] = verdicts[i]!
     }
     const groups = new Map<string, { places: number[]; bytes: number }>()

@@ -131,7 +131,7 @@ if max > 0 and not call('HGET', tag .. 'meta', 'paused') then
   for band = 0, 2 do
     local list = 'r' .. band
     while count < max and bytes < budget do
-      local piece = bytes == 0 and 8 or math.max(1, math.floor((budget - bytes) * count / bytes))
+      local piece = bytes == 0 and 8 or math.min(32, math.max(1, math.floor((budget - bytes) * count / bytes))) -- large ones may follow small ones
       local frames = call('LRANGE', tag .. list, 0, math.min(piece, max - count) - 1)
       if #frames == 0 then break end
       hold(list, frames)
