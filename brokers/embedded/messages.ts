@@ -241,6 +241,7 @@ export function messages(book: Ledger, ids: LiveIds, { maxDead = 10_000, maxDead
         const record = self.read(queue, from)!
         leave(queue, from, record)
         drop(queue, from)
+        setSlot(record, ids.regroup(queue, slotOf(record), record, HEAD_BYTES, idEnd(record)))
         // It has been waiting since then, whoever looks when.
         toTail(queue, record, sinceOf(record))
       }

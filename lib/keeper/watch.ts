@@ -53,13 +53,14 @@ export interface Watch {
 }
 
 export function createWatch(): Watch {
-  let nextAt = Infinity,
+  let nextAt: number | undefined,
     seen = -Infinity, // the beat of the last look
     excusedMs = 0, // since that beat
     isBlocked = false
 
   function find({ now, beatAt, thresholdMs, limitMs }: Look): Finding {
-    const lateMs = now - nextAt
+    // Of the time before its first look the thread knows nothing: it began to start when the loop last moved.
+    const lateMs = now - (nextAt ?? beatAt)
     if (beatAt !== seen) {
       const blockedMs = beatAt - seen - excusedMs
       seen = beatAt
@@ -87,7 +88,7 @@ export function createWatch(): Watch {
       return finding
     },
     get nextAt() {
-      return nextAt
+      return nextAt ?? Infinity
     },
   }
 }

@@ -47,6 +47,14 @@ t.test(
   },
 )
 
+t.test('a process that was stopped while the thread started is not blocked; a loop that never moves is', async t => {
+  const watch = createWatch()
+  const look = (now: number) => watch.look({ now, beatAt: 0, ...limits }).kind
+  t.equal(look(3_000), 'moves')
+  t.equal(look(3_500), 'moves')
+  t.equal(look(4_000), 'blocked')
+})
+
 t.test(
   'the limit is the longest time limit that runs and the grace, a quarter of an hour at most; the longer of two workers counts',
   async t => {
