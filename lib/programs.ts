@@ -1,5 +1,5 @@
 /**
- * Where the files are that run by themselves: threads, and two programs. In the package they lie beside this one, or
+ * Where the files are that run by themselves: threads, and three programs. In the package they lie beside this one, or
  * below the part of a build that it was joined to. A user's bundle has none of them: then they are those of the package, if it is installed.
  */
 import { existsSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export type Program =
   | 'brokers/embedded/engine'
   | 'brokers/embedded/lock-search'
+  | 'brokers/embedded/reopen'
   | 'brokers/embedded/verify'
   | 'brokers/redis/keeper'
   | 'lib/keeper/thread'

@@ -13,7 +13,7 @@ import { filesIn, fingerprint, readOr, root } from './tree.mjs'
 
 /** What runs by itself, in a thread or a process: lib/programs.ts finds these. */
 const PROGRAMS = [
-  ...['engine', 'lock-search', 'verify'].map(name => `brokers/embedded/${name}.js`),
+  ...['engine', 'lock-search', 'reopen', 'verify'].map(name => `brokers/embedded/${name}.js`),
   'brokers/redis/keeper.js',
   'lib/keeper/thread.js',
   'lib/thread/main.js',

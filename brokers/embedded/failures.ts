@@ -97,6 +97,20 @@ export const folderFull = (path: string, bytes: number, maxBytes: number) =>
     details: { path, bytes, maxBytes },
   })
 
+/** Nothing was written: it is found out before anything is. */
+export const lostPlace = (path: string, cause?: unknown) =>
+  new FolderError(
+    {
+      code: 'BROKER_DOWN',
+      what: `The lock file of ${path} speaks of an older transaction than the last one, and could not be set right`,
+      help: 'Try again; if it goes on, restart the processes that use the folder',
+      retryable: true,
+      stored: 'no',
+      details: { path },
+    },
+    cause,
+  )
+
 /** Below this a commit may fail at any moment: LMDB copies every page that it changes. */
 export const LOW_SPACE = 1_048_576
 

@@ -1,18 +1,6 @@
 /** Opening the folder: that it can be written, that what is in it is ours and whole, and that its readers can be told apart. */
 import { spawnSync } from 'node:child_process'
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Db } from './database.ts'
@@ -32,6 +20,7 @@ import {
   replaced,
 } from './failures.ts'
 import { keyOf } from './keys.ts'
+import { META_BYTES, openMetas } from './metas.ts'
 import type { Peer } from './processes.ts'
 import { optionsOf, programOf } from '../../lib/programs.ts'
 import { FORMAT } from './record.ts'
@@ -195,36 +184,17 @@ function openError(path: string, error: unknown): Error {
   return damaged(path, error)
 }
 
-/** Of a meta page of LMDB: where its facts are. */
-const META = { bytes: 160, magic: 24, pageSize: 48, lastPage: 144, transaction: 152 } as const
-const MAGIC = 0xbeefc0de
-
 /** A file that is shorter than it says would end this process by a signal when it is read. */
 function isSuspicious(path: string, data: string): boolean {
   if (!existsSync(data)) return false
   const { size } = statSync(data)
   if (size === 0) return false
-  const first = meta(data, 0)
-  if (first.magic !== MAGIC) throw size < META.bytes ? damaged(path) : notOurs(path)
-  const second = meta(data, first.pageSize)
-  const latest = second.magic === MAGIC && second.transaction > first.transaction ? second : first
-  return (latest.lastPage + 1n) * BigInt(first.pageSize) > BigInt(size)
-}
-
-function meta(data: string, at: number) {
-  const handle = openSync(data, 'r'),
-    bytes = Buffer.alloc(META.bytes)
-  try {
-    readSync(handle, bytes, 0, META.bytes, at)
-  } finally {
-    closeSync(handle)
-  }
-  return {
-    magic: bytes.readUInt32LE(META.magic),
-    pageSize: bytes.readUInt32LE(META.pageSize),
-    lastPage: bytes.readBigUInt64LE(META.lastPage),
-    transaction: bytes.readBigUInt64LE(META.transaction),
-  }
+  using metas = openMetas(data)
+  const first = metas.read(0)
+  if (!first.isMeta) throw size < META_BYTES ? damaged(path) : notOurs(path)
+  const second = metas.read(first.pageSize),
+    latest = second.isMeta && second.transaction > first.transaction ? second : first
+  return (latest.lastPage + 1) * first.pageSize > size
 }
 
 /** Reads everything in a process of its own, which dies in place of this one. */
