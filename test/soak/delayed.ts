@@ -16,8 +16,9 @@ const CONCURRENCY = 100
 /** What had ended in a worker and was not yet settled, at most. */
 const UNSETTLED = 512
 const BATCH = 5_000
-/** Time to start everything before the first is due, where the filling does not take longer. */
+/** Time to start everything before the first is due; and messages stored a second, at least, as each goes to a page of its own. */
 const LEAD_MS = 500
+const STORED = 6_000
 const BUCKETS_MS = [10, 25, 50, 100, 250, 500, 1_000, Infinity]
 
 export interface Outage {
@@ -56,8 +57,8 @@ export const delayed = scenario({
         await late
           .with({ delay: '30d' })
           .sendMany(Array.from({ length: Math.min(BATCH, far - from) }, (_, i): [number, number] => [-1 - from - i, 0]))
-      // The filling takes as long as it takes: what falls due meanwhile waits for the workers, which start at its end.
-      const first = systemClock.now() + LEAD_MS + messages / 20
+      // The filling takes as long as it takes: what fell due meanwhile would be late for want of workers, which start at its end.
+      const first = systemClock.now() + LEAD_MS + (messages / STORED) * 1_000
       for (let from = 0; from < messages; from += BATCH) {
         const batch = Array.from({ length: Math.min(BATCH, messages - from) }, (_, i) => {
           const due = Math.floor(first + random() * windowMs)
