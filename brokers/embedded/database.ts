@@ -71,46 +71,52 @@ export async function openDatabase(path: string, sync: 'flush' | 'none', gate: I
     noSync: sync === 'none',
     permissionsMode: 0o600,
   }
-  let opened: (Db & { getWriteTxnId(): number }) | undefined
+  let db: Numbered | undefined
   // It runs a transaction of its own.
   inside(gate, () => {
-    opened = open(options as never) as unknown as typeof opened
+    db = open(options as never) as unknown as Numbered
   })
-  if (!opened) throw new Error('the process is ending')
-  const db = opened,
-    metas = openMetas(join(path, 'data.mdb')),
-    write = db.transactionSync.bind(db),
-    leave = db.close.bind(db)
-  const inPlace: Db['transactionSync'] = (body, flags) => {
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      let follows = true
-      const value = write(() => {
-        follows = db.getWriteTxnId() === metas.last() + 1
-        if (follows) return body()
-        reopen(path)
-        return ABORT as never
-      }, flags)
-      if (follows) return value
-    }
-    throw lostPlace(path)
-  }
-  Object.assign(db, {
-    transactionSync: inPlace,
-    async close() {
-      metas[Symbol.dispose]()
-      await leave()
-    },
-  })
-  // It may be this opening that was too late: readers would see the folder as it was before, until somebody writes.
+  if (!db) throw new Error('the process is ending')
   try {
+    followOn(db, path, ABORT)
+    // It may be this opening that was too late: readers would see the folder as it was before, until somebody writes.
     inside(gate, () => {
-      inPlace(() => ABORT)
+      db!.transactionSync(() => ABORT)
     })
   } catch (error) {
     await db.close()
     throw error
   }
   return db
+}
+
+interface Numbered extends Db {
+  /** Of the transaction that is under way. */
+  getWriteTxnId(): number
+}
+
+/** Lets no transaction of this database begin anywhere but after the last commit. `abort`: what a body answers with to undo it. */
+function followOn(db: Numbered, path: string, abort: unknown): void {
+  const metas = openMetas(join(path, 'data.mdb')),
+    write = db.transactionSync.bind(db),
+    close = db.close.bind(db)
+  db.transactionSync = <T>(body: () => T, flags?: number): T => {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      let follows = true
+      const value = write(() => {
+        follows = db.getWriteTxnId() === metas.last() + 1
+        if (follows) return body()
+        reopen(path)
+        return abort as T
+      }, flags)
+      if (follows) return value
+    }
+    throw lostPlace(path)
+  }
+  db.close = async () => {
+    metas[Symbol.dispose]()
+    await close()
+  }
 }
 
 function reopen(path: string): void {
