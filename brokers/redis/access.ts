@@ -32,7 +32,7 @@ export function needsOf(namespace: string): readonly Need[] {
     `zadd ${delayed} 1 x`,
     `zrange ${delayed} 0 0`,
     ...ready.map(key => `rpush ${key} x`),
-    `publish ${wake} x`,
+    `spublish ${wake} x`,
     `sadd ${queuesKey(namespace)} x`,
   ]
   const work = [
@@ -55,7 +55,7 @@ export function needsOf(namespace: string): readonly Need[] {
     ...lists.map(key => `lpush ${key} x`),
     `rpush ${again} x`,
     `exists ${again}`,
-    `subscribe ${wake}`,
+    `ssubscribe ${wake}`,
     `smembers ${queuesKey(namespace)}`,
     `set ${sweepKey(namespace)} x nx px 1`,
     'info',

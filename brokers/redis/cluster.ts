@@ -59,7 +59,6 @@ export function openCluster(where: Where, dial: Dial, { clock, random, log }: Om
       }),
       ears: openEars({
         ...shared,
-        sharded: true,
         dial: (signal, heard) => dial({ address, signal, login, db: 0, heard }),
       }),
     }

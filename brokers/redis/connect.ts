@@ -42,7 +42,7 @@ export function openLink({ url, replyTimeoutMs = 5_000, log, clock, random }: Li
   }
   const shared = { name, dial: connect, clock, random, log }
   const line = openLine({ ...shared, purpose: 'commands' })
-  const ears = openEars({ ...shared, sharded: false })
+  const ears = openEars(shared)
   const wire = () => {
     if (line.wire) return line.wire
     throw line.absence()

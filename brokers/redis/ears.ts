@@ -16,8 +16,6 @@ export interface Ears extends AsyncDisposable {
 export interface EarsOptions {
   readonly name: string
   dial(signal: AbortSignal, heard: (channel: string, message: Buffer) => void): Promise<Wire>
-  /** On a Cluster, where a message is for the node of the channel's slot. */
-  readonly sharded: boolean
   /** As that of a line. */
   troubled?(why: LinkError): void
   readonly clock: Clock
@@ -25,7 +23,7 @@ export interface EarsOptions {
   readonly log: Logger
 }
 
-export function openEars({ name, dial, sharded, troubled, clock, random, log }: EarsOptions): Ears {
+export function openEars({ name, dial, troubled, clock, random, log }: EarsOptions): Ears {
   const channels = new Map<string, Set<Heard>>()
   const line = openLine({
     name,
@@ -43,7 +41,7 @@ export function openEars({ name, dial, sharded, troubled, clock, random, log }: 
     for (const heard of channels.get(channel) ?? []) heard(message)
   }
   function subscribe(wire: Wire, channel: string): void {
-    wire.send(sharded ? 'ssubscribe' : 'subscribe', [channel]).then(
+    wire.send('ssubscribe', [channel]).then(
       () => tell(channel),
       (error: LinkError) => {
         if (error.why === 'unready') wire.end(error)
@@ -65,7 +63,7 @@ export function openEars({ name, dial, sharded, troubled, clock, random, log }: 
         const left = channels.get(channel)
         if (!left?.delete(one) || left.size > 0) return
         channels.delete(channel)
-        line.wire?.send(sharded ? 'sunsubscribe' : 'unsubscribe', [channel]).catch(() => {})
+        line.wire?.send('sunsubscribe', [channel]).catch(() => {})
       }
     },
     [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),

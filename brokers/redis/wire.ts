@@ -132,7 +132,6 @@ export async function openWire({ socket, ioredis, name, replyTimeoutMs, clock, h
 
   if (heard) {
     driver.on('moved', () => end(away('lost a channel, whose slot went to another node')))
-    driver.on('messageBuffer', (channel: Buffer, message: Buffer) => heard(channel.toString(), message))
     driver.on('smessageBuffer', (channel: Buffer, message: Buffer) => heard(channel.toString(), message))
     let read = -1
     const beat = () => {

@@ -55,12 +55,12 @@ export async function inspected(test: typeof t) {
       const ear = redis.duplicate(),
         { wake } = keysOf(NAMESPACE, queue)
       let heard = 0
-      ear.on('message', (_, text) => (text === 'end' ? ear.disconnect() : heard++))
+      ear.on('smessage', (_, text) => (text === 'end' ? ear.disconnect() : heard++))
       await ear.connect()
-      await ear.subscribe(wake)
+      await ear.ssubscribe(wake)
       const ended = new Promise(resolve => ear.once('end', resolve))
       await what()
-      await redis.publish(wake, 'end')
+      await redis.spublish(wake, 'end')
       await ended
       return heard
     },

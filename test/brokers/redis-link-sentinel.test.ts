@@ -32,7 +32,7 @@ t.test('the master is killed: the link and its channels go to the one that is pr
   t.equal(String(await link.ask('GET', 'k')), 'v')
   t.equal(await link.run('renew', ['{n:q}:r0'], ['me', 1_000]), 0, 'with the scripts')
   t.equal(await ear.next(), undefined)
-  await link.ask('PUBLISH', 'c', 'm')
+  await link.ask('SPUBLISH', 'c', 'm')
   t.equal(await ear.next(), 'm')
 })
 

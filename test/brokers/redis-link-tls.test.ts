@@ -35,7 +35,7 @@ t.test('a certificate of the authority, for that name or address, is accepted; i
     link.listen('c', ear.heard)
     await link.up()
     t.equal(await ear.next(), undefined)
-    await link.ask('PUBLISH', 'c', Buffer.alloc(100_000, 'm'))
+    await link.ask('SPUBLISH', 'c', Buffer.alloc(100_000, 'm'))
     t.equal((await ear.next())!.length, 100_000)
     t.equal(await link.run('renew', ['{n:q}:r0'], ['me', 1_000]), 0)
     t.equal(link.name, `rediss://${host}:${server.port}/1`)

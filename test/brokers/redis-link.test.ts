@@ -155,7 +155,7 @@ t.test('a server that is killed and started again: it comes back by itself, and 
   await link.up()
   t.strictSame(await link.ask('PING'), Buffer.from('PONG'))
   t.equal(await ear.next(), undefined, 'messages may have been missed')
-  await link.ask('PUBLISH', 'c', 'hello')
+  await link.ask('SPUBLISH', 'c', 'hello')
   t.equal(await ear.next(), 'hello')
 })
 
@@ -175,12 +175,12 @@ t.test('two connections for any number of channels; a channel is heard until its
   a()
   a()
   c()
-  await link.ask('PUBLISH', 'x', 'one')
+  await link.ask('SPUBLISH', 'x', 'one')
   let heard = await ears[1]!.next()
   while (heard === undefined) heard = await ears[1]!.next() // told once more for a listener that came
   t.equal(heard, 'one')
-  while (Number(((await link.ask('PUBSUB', 'NUMSUB', 'y')) as unknown[])[1]) > 0);
-  t.equal(await link.ask('PUBLISH', 'y', 'nobody'), 0)
+  while (Number(((await link.ask('PUBSUB', 'SHARDNUMSUB', 'y')) as unknown[])[1]) > 0);
+  t.equal(await link.ask('SPUBLISH', 'y', 'nobody'), 0)
 })
 
 t.test('a listening connection that went silent is noticed without a message', async t => {
@@ -194,7 +194,7 @@ t.test('a listening connection that went silent is noticed without a message', a
   await again
   proxy.heal()
   t.equal(await ear.next(), undefined)
-  await beside(server.port, 'PUBLISH', 'c', 'm')
+  await beside(server.port, 'SPUBLISH', 'c', 'm')
   t.equal(await ear.next(), 'm')
 })
 

@@ -22,7 +22,7 @@ if kind == 0 and length + 5 == #records and not seen[2] then
   -- One message with nothing special, as most sends are: without the functions that the others need.
   local now = redis.call('TIME')
   local frame = struct.pack('>I6', now[1] * 1000 + math.floor(now[2] / 1000)) .. string.sub(records, 12)
-  if redis.call('RPUSH', tag .. 'r' .. string.byte(records, 13), frame) == 1 then redis.call('PUBLISH', tag .. 'wake', '') end
+  if redis.call('RPUSH', tag .. 'r' .. string.byte(records, 13), frame) == 1 then redis.call('SPUBLISH', tag .. 'wake', '') end
 else
   --!include base
   --!include write

@@ -19,7 +19,7 @@ local function delay(queue, id, frame, due, unique)
   call('ZADD', queue .. 'delayed', scored(queue .. 'delayed', due), member(queue .. 'delayed:b', id, frame, unique))
 end
 local function wake(queue)
-  call('PUBLISH', queue .. 'wake', '')
+  call('SPUBLISH', queue .. 'wake', '')
 end
 local function earliest(queue)
   local first = call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
