@@ -213,6 +213,7 @@ export async function startWorker(
       settler.flush()
       if (asking.signal.aborted) asking = new AbortController()
       full = room ? new Set(queues.filter(queue => room[queue] === 0)) : NONE
+      const askedSince = clock.monotonic()
       try {
         const deliveries = await consumer.take(max, {
           waitMs: settings.until === 'idle' ? 0 : TAKE_WAIT_MS,
@@ -236,7 +237,9 @@ export async function startWorker(
           events.emit('trouble', { what: 'the broker does not answer', error })
         }
         const longest = Math.min(TROUBLE_MAX_MS, TROUBLE_MIN_MS * 2 ** Math.min(trouble, 10))
-        await sleep(clock, longest * (0.5 + live.random() / 2), { signal: taking.signal }).catch(() => {})
+        // A take that waited for the broker has rested already: while it waits it sees at once that the broker is back.
+        const restMs = longest * (0.5 + live.random() / 2) - (clock.monotonic() - askedSince)
+        if (restMs > 0) await sleep(clock, restMs, { signal: taking.signal }).catch(() => {})
       }
     }
   }

@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events'
 import t, { type Test } from 'tap'
 import { memoryBroker } from '../../brokers/memory/index.ts'
 import { type AnyMiddleware, greenroom, standard, type Standard } from '../../index.ts'
+import { TAKE_WAIT_MS } from '../../lib/defaults.ts'
 import { GreenroomError } from '../../lib/errors.ts'
 import { down, hangs, times } from '../helpers/faulty.ts'
 import { open, openFaulty, openMoving, type Options } from '../helpers/open.ts'
@@ -378,4 +379,20 @@ t.test('a connection that is never made does not hold close() for ever', async t
   connected.open({ broker: memoryBroker(), release: async () => void released++ })
   await turns()
   t.equal(released, 1, 'one that comes after all is let go')
+})
+
+t.test('a take that failed after it had waited is followed by the next one at once, however long the broker is away', async t => {
+  const { app, clock, faults } = await openFaulty(t)
+  let takes = 0
+  faults.before.take = () => void takes++
+  faults.after.take = down
+  app.actor(() => {}, { name: 'nothing' })
+  await app.work()
+  await turns()
+  t.equal(takes, 1)
+  for (let tries = 2; tries <= 12; tries++) {
+    clock.advance(TAKE_WAIT_MS)
+    await turns()
+    t.equal(takes, tries)
+  }
 })

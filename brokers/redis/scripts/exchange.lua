@@ -81,7 +81,7 @@ if #ARGV >= 10 then dropped = forget(tonumber(ARGV[7]), now - ARGV[8]) end
 -- What is due.
 local more = false
 if max > 0 then
-  local most = 2 * max + 64
+  local most = math.min(2 * max + 64, MOST)
   local due = call('ZRANGEBYSCORE', tag .. 'delayed', '-inf', now + 1 - STEP, 'WITHSCORES', 'LIMIT', 0, most)
   if #due > 0 then
     local members, bands, suspects = {}, { {}, {}, {} }, {}
