@@ -4,11 +4,28 @@ import { standStill, watchBroker } from '../../brokers/redis/testing.ts'
 import type { BrokerTarget } from '../../conformance.ts'
 import type { Broker } from '../../lib/broker.ts'
 import { movingClock } from '../../lib/moving-clock.ts'
-import type { RedisAt } from '../rig/redis-at.ts'
+import type { RedisAt, ServerClock } from '../rig/redis-at.ts'
 
-/** @param url of the server, made when a broker is opened */
-export function redisTarget(server: RedisAt, url = () => `redis://127.0.0.1:${server.port}`): BrokerTarget {
-  const clock = movingClock(server.now()),
+export interface RedisServers {
+  readonly clock: Pick<ServerClock, 'now' | 'advance'>
+  /** When a broker is opened. */
+  url(): string
+  /** All of them are killed and started again. */
+  restart(): Promise<void>
+}
+
+export const redisTarget = (server: RedisAt): BrokerTarget =>
+  targetOf({
+    clock: server,
+    url: () => `redis://127.0.0.1:${server.port}`,
+    async restart() {
+      await server.kill()
+      await server.start()
+    },
+  })
+
+export function targetOf({ clock: its, url, restart }: RedisServers): BrokerTarget {
+  const clock = movingClock(its.now()),
     opened = new Map<Broker, () => Promise<void>>()
   const quiet = async () => {
     for (const settled of opened.values()) await settled()
@@ -32,16 +49,13 @@ export function redisTarget(server: RedisAt, url = () => `redis://127.0.0.1:${se
       const most = Math.max(1, ms / 200)
       for (let left = ms; left > 0;) {
         const step = Math.min(left, Math.max(most, Math.ceil(clock.next() ?? left), 1))
-        server.advance(step)
+        its.advance(step)
         clock.advance(step)
         left -= step
         await quiet()
       }
     },
     crash: async consumer => standStill(consumer),
-    async restart() {
-      await server.kill()
-      await server.start()
-    },
+    restart,
   }
 }

@@ -14,49 +14,68 @@
  * - `appendfsync everysec` waits for a second that does not pass. What is killed keeps its data all the same: the system has it.
  * - jemalloc asks for the time before libfaketime is ready, and hangs. The C library, preloaded behind it, allocates in its place.
  */
-import { renameSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Daemon, startDaemon } from './daemon.ts'
+import { type Daemon, type Kind, startDaemon } from './daemon.ts'
 import { needed } from './needed.ts'
 import { type RedisSettings, redis } from './redis.ts'
 
-export interface RedisAt extends Daemon {
-  /** What its clock says, epoch ms. */
+/** A clock for any number of servers: they are told the same. */
+export interface ServerClock {
+  /** What it says, epoch ms. */
   now(): number
-  /** Its clock is on by so much when this returns, also if it does not run. */
+  /** It is on by so much when this returns, also for a server that does not run. */
   advance(ms: number): void
+  /** What the servers are told is so much behind what it says, ms, until this is called again. */
+  behind(ms: number): void
+  /** Servers of this kind whose clock it is. */
+  of(kind: Kind): Kind
 }
 
+export interface RedisAt extends Daemon, Pick<ServerClock, 'now' | 'advance'> {}
+
 /** @param start what its clock says at first, epoch ms. @default as `movingClock()`: 2026-01-01T00:00Z */
-export async function redisAt(settings: RedisSettings = {}, start = Date.UTC(2026, 0, 1)): Promise<RedisAt> {
+export async function redisAt(settings: RedisSettings = {}, start?: number): Promise<RedisAt> {
+  const { of, now, advance } = serverClock(start)
+  return Object.assign(await startDaemon(of(redis(settings))), { now, advance })
+}
+
+export function serverClock(start = Date.UTC(2026, 0, 1)): ServerClock {
   const library = needed('needFaketime'),
-    kind = redis(settings)
-  let us = start * 1_000
-  const server = await startDaemon({
-    ...kind,
-    command(place) {
-      writeTime(place.folder, us)
-      return {
-        ...kind.command(place),
-        env: {
-          LD_PRELOAD: `${library}:libc.so.6`,
-          FAKETIME_TIMESTAMP_FILE: join(place.folder, FILE),
-          FAKETIME_FMT: '%s', // seconds since 1970
-          FAKETIME_NO_CACHE: '1',
-          FAKETIME_DONT_FAKE_MONOTONIC: '1',
-          NO_FAKE_STAT: '1', // files have the times that they have
-        },
-      }
-    },
-  })
-  return Object.assign(server, {
+    folders = new Set<string>()
+  let us = start * 1_000,
+    lag = 0
+  const tell = () => folders.forEach(folder => existsSync(folder) && writeTime(folder, us - lag))
+  return {
     now: () => us / 1_000,
-    advance(ms: number) {
+    advance(ms) {
       if (!(ms >= 0)) throw new Error(`time does not go back, by ${ms} ms`)
       us += Math.round(ms * 1_000)
-      writeTime(server.place.folder, us)
+      tell()
     },
-  })
+    behind(ms) {
+      lag = ms * 1_000
+      tell()
+    },
+    of: kind => ({
+      ...kind,
+      command(place) {
+        folders.add(place.folder)
+        tell()
+        return {
+          ...kind.command(place),
+          env: {
+            LD_PRELOAD: `${library}:libc.so.6`,
+            FAKETIME_TIMESTAMP_FILE: join(place.folder, FILE),
+            FAKETIME_FMT: '%s', // seconds since 1970
+            FAKETIME_NO_CACHE: '1',
+            FAKETIME_DONT_FAKE_MONOTONIC: '1',
+            NO_FAKE_STAT: '1', // files have the times that they have
+          },
+        }
+      },
+    }),
+  }
 }
 
 const FILE = 'clock'

@@ -11,6 +11,7 @@
  */
 import type { Daemon, Kind } from './daemon.ts'
 import { type RedisSettings, redis } from './redis.ts'
+import type { ServerClock } from './redis-at.ts'
 import { type Reply, openResp } from './resp.ts'
 import { disposeAll, startAll, until } from './several.ts'
 
@@ -21,6 +22,8 @@ export interface RedisCluster extends AsyncDisposable {
   ownerOf(slot: number): Promise<Daemon>
   /** Every node that runs says that the cluster works, or that it does not. */
   says(state: 'ok' | 'fail', nodes?: readonly Daemon[]): Promise<void>
+  /** Kills all nodes and starts them again. */
+  restart(): Promise<void>
   /** From now on the owner answers for the keys that it has, and sends clients on with ASK for others of this slot. */
   openSlot(slot: number, to: Daemon): Promise<void>
   /** So many keys of an open slot. Commands with some keys here and some there get TRYAGAIN. @param most @default all */
@@ -32,22 +35,35 @@ export interface RedisCluster extends AsyncDisposable {
 const SLOTS = 16_384
 /** Shorter than Redis's own 15 s, long enough for a machine that is busy with other tests. */
 const NODE_TIMEOUT_MS = 1_500
+/** On a clock that is moved by hours no node may be taken for dead because none was heard since. */
+const STILL = { 'cluster-node-timeout': 1e12 }
+/** Nodes on such a clock start so much in the past, and have caught up when they serve. */
+const CATCHING_UP_MS = 10_000
 
-export async function redisCluster(settings: RedisSettings = {}): Promise<RedisCluster> {
-  const started = await startAll([1, 2, 3].map(() => node(settings)))
-  const nodes = started as [Daemon, Daemon, Daemon]
+/** @param clock of the nodes, which stands still but for what it is moved by until they are ready. @default the machine's */
+export async function redisCluster(settings: RedisSettings = {}, clock?: ServerClock): Promise<RedisCluster> {
+  clock?.behind(CATCHING_UP_MS)
+  const kinds = [1, 2, 3].map(() => (clock ? clock.of(node({ ...STILL, ...settings })) : node(settings)))
+  const nodes = (await startAll(kinds)) as [Daemon, Daemon, Daemon]
   try {
     await join(nodes)
-    await says('ok')
+    await ready()
   } catch (error) {
     await disposeAll(nodes)
     throw error
   }
 
-  async function says(state: 'ok' | 'fail', asked: readonly Daemon[] = nodes): Promise<void> {
+  /** A master that starts serves after 2 s of its clock. */
+  async function ready(): Promise<void> {
+    let behind = CATCHING_UP_MS
+    await says('ok', nodes, () => clock?.behind((behind = Math.max(0, behind - CATCHING_UP_MS / 100))))
+    clock?.behind(0)
+  }
+  async function says(state: 'ok' | 'fail', asked: readonly Daemon[] = nodes, asking = () => {}): Promise<void> {
     await Promise.all(
       asked.map(({ port }) =>
         until(`the node on port ${port} says cluster_state:${state}`, async () => {
+          asking()
           const info = String(await ask(port, 'CLUSTER', 'INFO'))
           return info.includes(`cluster_state:${state}\r`) && info.includes(`cluster_known_nodes:${nodes.length}\r`)
         }),
@@ -76,7 +92,13 @@ export async function redisCluster(settings: RedisSettings = {}): Promise<RedisC
     nodes,
     slotOf: async key => (await ask(nodes[0].port, 'CLUSTER', 'KEYSLOT', key)) as number,
     ownerOf,
-    says,
+    says: (state, asked) => says(state, asked),
+    async restart() {
+      await Promise.all(nodes.map(one => one.kill()))
+      clock?.behind(CATCHING_UP_MS)
+      await Promise.all(nodes.map(one => one.start()))
+      await ready()
+    },
     openSlot,
     moveKeys,
     async moveSlot(slot, to) {

@@ -15,6 +15,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Daemon, Kind } from './daemon.ts'
 import { type RedisSettings, redis } from './redis.ts'
+import type { ServerClock } from './redis-at.ts'
 import { type Reply, openResp } from './resp.ts'
 import { disposeAll, startAll, until } from './several.ts'
 
@@ -23,6 +24,8 @@ export interface RedisPairOptions {
   readonly sentinels?: 1 | 3
   /** Of both nodes. */
   readonly settings?: RedisSettings
+  /** Of both nodes; the sentinels have the machine's. @default the machine's */
+  readonly clock?: ServerClock
 }
 
 export interface RedisPair extends AsyncDisposable {
@@ -42,6 +45,8 @@ export interface RedisPair extends AsyncDisposable {
 }
 
 const NAME = 'pair'
+/** On a clock that is moved by hours neither node may take the other one for gone because it was not heard since. */
+const STILL = { 'repl-timeout': 2_000_000_000 }
 /** Not 500: on a machine that is busy with other tests a sentinel then takes a node for dead that has just written its settings to a slow disk. */
 const DOWN_MS = 1_500
 const FAILOVER_MS = 2_000
@@ -52,7 +57,8 @@ const FAILOVER_MS = 2_000
  */
 const QUICK = ['PING-PERIOD', '500', 'INFO-PERIOD', '500', 'PUBLISH-PERIOD', '250']
 
-export async function redisPair({ sentinels: count = 1, settings = {} }: RedisPairOptions = {}): Promise<RedisPair> {
+export async function redisPair({ sentinels: count = 1, settings = {}, clock }: RedisPairOptions = {}): Promise<RedisPair> {
+  const kind = (its: RedisSettings) => (clock ? clock.of(node({ ...STILL, ...its })) : node(its))
   const all: Daemon[] = []
   const start = async (kinds: readonly Kind[]) => {
     const started = await startAll(kinds)
@@ -60,8 +66,8 @@ export async function redisPair({ sentinels: count = 1, settings = {} }: RedisPa
     return started
   }
   try {
-    const [first] = await start([node(settings)])
-    const [second] = await start([node({ ...settings, replicaof: `127.0.0.1 ${first!.port}` })])
+    const [first] = await start([kind(settings)])
+    const [second] = await start([kind({ ...settings, replicaof: `127.0.0.1 ${first!.port}` })])
     await follows(second!, first!) // a sentinel asks the master for its replicas when it starts, and then every 10 s
     const sentinels = await start(Array.from({ length: count }, () => sentinel(first!.port, Math.ceil(count / 2))))
     const pair = open([first!, second!], sentinels)
