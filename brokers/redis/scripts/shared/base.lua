@@ -1,13 +1,8 @@
--- What every script begins with: the keys of the queue, the server's time, the bytes of a frame (brokers/redis/frame.ts).
-local call, pack, unpack_, sub = redis.call, struct.pack, struct.unpack, string.sub
+-- What the scripts of queues begin with: the keys of the queue, the bytes of a frame (brokers/redis/frame.ts).
+--!include common
 local tag = sub(KEYS[1], 1, -3) -- the first key is the first ready list: all others of the queue have its hash tag
 local SUSPECT_LAPSES = 2 -- the third delivery is that of a suspect
 
--- In whole milliseconds: those that have passed, and the first one to come, from which delays count so that none ends early.
-local function time()
-  local t = call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000 + math.ceil(t[2] / 1000)
-end
 -- Anybody who may write to the server may have put something else into a list: it has an id made of its bytes, and is left as it is.
 local function isFrame(frame)
   local length = string.byte(frame, 15)
@@ -24,13 +19,4 @@ local function lapsesOf(frame)
 end
 local function stamped(frame, ms)
   return isFrame(frame) and pack('>I6', ms) .. sub(frame, 7) or frame
-end
--- More arguments than this do not fit on Lua's stack.
-local MOST = 4000
-local function each(command, key, values)
-  local length = 0
-  for first = 1, #values, MOST do
-    length = call(command, key, unpack(values, first, math.min(first + MOST - 1, #values)))
-  end
-  return length
 end
