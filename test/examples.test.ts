@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isGone, program } from './cli/program.ts'
+import { startDaemon } from './rig/daemon.ts'
+import { redis } from './rig/redis.ts'
 import { root } from './root.ts'
 
 const EXAMPLE = join(root, 'examples/count-files.mjs')
@@ -31,7 +33,19 @@ t.test('three files', async t => {
   t.match(run.output, /worker \d+ killed with SIGKILL while it holds work/)
   t.match(run.output, /\nfiles +3\nlines +2\nwords +5\nbytes +16\nunreadable +0\nmissing +0\nran twice +[123] \(at most \d+\)\n/)
   t.match(run.output, 'nothing is missing, nothing differs')
-  t.match(run.output, /Redis or RabbitMQ/)
+  t.match(run.output, /Redis: only the URL changes/)
+  t.strictSame(left(), [])
+})
+
+t.test('on Redis it is the same', async t => {
+  await using server = await startDaemon(redis())
+  const where = folder(t)
+  for (let i = 0; i < 30; i++) writeFileSync(join(where, `${i}`), 'a b\nc\n')
+  const { run, left } = example(t, '--broker', `redis://127.0.0.1:${server.port}/0`, where)
+  t.equal(await run.ended, 0, run.output)
+  t.match(run.output, /worker \d+ killed with SIGKILL while it holds work/)
+  t.match(run.output, /\nfiles +30\nlines +60\nwords +90\n[^]*\nmissing +0\nran twice +\d+ \(at most \d+\)\n/)
+  t.match(run.output, 'nothing is missing, nothing differs')
   t.strictSame(left(), [])
 })
 
@@ -88,7 +102,7 @@ t.test('mistakes', async t => {
     [['/nowhere/at/all'], /ENOENT/],
     [['--frobnicate'], /frobnicate/],
     [['--broker', 'memory:'], /lives inside one process/],
-    [['--broker', 'redis://user:s3cret@localhost'], /It starts with one of memory:, file:/],
+    [['--broker', 'amqp://user:s3cret@localhost'], /It starts with one of memory:, file:/],
   ] as const) {
     const { run, left } = example(t, ...argv, ...(argv[0] === '--broker' ? [where] : []))
     t.equal(await run.ended, 1, argv.join(' '))

@@ -3,6 +3,8 @@ import { relative, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { project, run, shop } from '../helpers/installed.ts'
+import { startDaemon } from '../rig/daemon.ts'
+import { redis } from '../rig/redis.ts'
 
 /** Opening files is most of what a short script pays for an import. */
 const MOST_FILES = 40
@@ -68,4 +70,15 @@ t.test('a sender on file: loads the driver in the thread of the engine only', as
   const files = names(await imported(send))
   t.ok(files.length <= MOST_FILES, files.join(', '))
   t.notMatch(files.join('\n'), /lmdb|msgpackr/)
+})
+
+t.test('a sender on redis: loads that driver, and no other', async t => {
+  await using server = await startDaemon(redis())
+  const send = `import { actor, getDefaultApp, greenroom } from 'greenroom'
+    const app = greenroom({ broker: 'redis://127.0.0.1:${server.port}' })
+    await app.actor(async () => {}, { name: 'resize' }).send()
+    await app.close()`
+  const files = names(await imported(send)).join('\n')
+  t.match(files, /ioredis/)
+  t.notMatch(files, /lmdb|msgpackr|amqplib/)
 })
