@@ -28,6 +28,8 @@ export async function serve(
   const workers: Worker[] = [],
     served = new Map<Broker, Set<string>>()
   const decide = stopping(io.clock, io.parent !== undefined)
+  /** Aborted by a stop: a worker that starts may wait for a broker that is away. */
+  const stopAsked = new AbortController()
   let isStopping = false,
     isForced = false,
     isReady = false,
@@ -47,6 +49,7 @@ export async function serve(
     if (step === 'force') isForced = true
     io.error(stopLine(cause, step), { level: step === 'force' ? 'warn' : 'info', cause, running: running() })
     for (const worker of workers) void worker.close(step === 'force' ? { grace: 0 } : {})
+    stopAsked.abort()
     exposed.changed()
   }
   const off = io.onStop(stop)
@@ -123,7 +126,8 @@ export async function serve(
       const options = workOptions(settings, one, everyQueue)
       if (!options || isStopping) continue
       one.internals.reports = false // `report` above tells of problems
-      const worker = await one.app.work(options)
+      const worker = await started(one.app.work(options), stopAsked.signal)
+      if (!worker) break
       workers.push(worker)
       const { broker } = await one.internals.open()
       served.set(broker, new Set([...(served.get(broker) ?? []), ...worker.queues]))
@@ -164,4 +168,13 @@ export async function serve(
   if (isStopping || ends !== undefined)
     io.print(`${who}${isForced ? 'stopped at once' : 'stopped'}${sum?.text ?? ''}`, { state: 'stopped', ...sum?.facts })
   return isForced ? EXIT.unexpected : code
+}
+
+/** The worker, when it has started; undefined when a stop comes first: then the app, which is closed next, ends what was begun. */
+async function started(starting: Promise<Worker>, stop: AbortSignal): Promise<Worker | undefined> {
+  const stopped = new Promise<undefined>(resolve => {
+    stop.addEventListener('abort', () => void Promise.resolve().then(() => resolve(undefined)), { once: true })
+  })
+  starting.catch(() => {}) // told by the race, or of no interest any more
+  return await Promise.race([starting, stopped])
 }
