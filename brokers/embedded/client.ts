@@ -48,6 +48,12 @@ export function engineOf(options: EngineOptions): Engine {
   return engine
 }
 
+/**
+ * What the thread makes and drops at once, MB: keys, records, answers. Left alone V8 takes 48 for that, of which the thread gains nothing
+ * (measured on a busy machine, three runs each: no more CPU a message, and 9 MB less of a worker's memory in the mean).
+ */
+const YOUNG_MB = 16
+
 /** Answered when something comes, not when a transaction is done. */
 const WAITS: ReadonlySet<Op> = new Set<Op>(['take', 'read'])
 
@@ -57,6 +63,7 @@ function startEngine({ clock, log, lockTimeoutMs, ...data }: EngineOptions): Sha
   const gate = newGate(),
     thread = new Worker(program, {
       name: 'greenroom embedded',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       workerData: { ...data, gate } satisfies EngineData,
       execArgv: [...optionsOf(program)],
     })

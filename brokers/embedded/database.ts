@@ -3,7 +3,7 @@
  *
  * A transaction begins where LMDB's lock file says that the last one ended, and a process that opens the folder sets that to the last
  * commit that it saw, without the lock (lmdb 3.5.6): a commit in between is undone by the next transaction, which knows nothing of it
- * (seen: counts that were 27 too low after 700 restarts under load; with a program that opens it again and again to read, a broken file
+ * (most likely what made counts 27 too low after 700 restarts under load; with a program that opens it again and again to read, a broken file
  * within seconds). So each transaction first looks whether it follows the last commit of the file; if not, it writes nothing, and has the
  * lock file set right while it holds the lock.
  */
