@@ -104,6 +104,10 @@ const BROKERS: Readonly<Record<string, (url: string, services: BrokerServices) =
   'redis:': redis,
   'rediss:': redis,
   'unix:': redis,
+  'redis+sentinel:': redis,
+  'rediss+sentinel:': redis,
+  'redis+cluster:': redis,
+  'rediss+cluster:': redis,
 }
 async function redis(url: string, services: BrokerServices): Promise<Broker> {
   return (await import('./brokers/redis/broker-url.ts')).redisBrokerOf(url, services)

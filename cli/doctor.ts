@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import type { Counts, Finding } from '../lib/broker.ts'
 import { within } from '../lib/clock.ts'
 import { shortDuration } from '../lib/duration.ts'
+import { GreenroomError } from '../lib/errors.ts'
 import { environmentOf, folderOf, isBroker } from '../lib/locate.ts'
 import type { Io, Values } from './command.ts'
 import { readConfigFile } from './config-file.ts'
@@ -75,9 +76,10 @@ export async function broker(values: Given, io: Io): Promise<Finding[]> {
     const opened = internals.open().then(async ({ broker }) => {
       const found = (await broker.diagnose?.()) ?? []
       const isUsable = !found.some(({ state }) => state === 'bad')
-      return { broker, found, isUsable, queues: isUsable ? ((await broker.inspector?.queues()) ?? []) : [] }
+      const { inspector } = broker
+      return { broker, found, queues: isUsable && inspector ? await unlessDenied(inspector.queues()) : undefined }
     })
-    const { broker, found, isUsable, queues } = await within(opened, DEADLINE_MS, io.clock, late)
+    const { broker, found, queues } = await within(opened, DEADLINE_MS, io.clock, late)
     const ms = io.clock.monotonic() - before,
       answered = `broker ${broker.name} (${where}) answered in ${shortDuration(ms)}`
     return [
@@ -85,7 +87,7 @@ export async function broker(values: Given, io: Io): Promise<Finding[]> {
       ...found,
       ...(broker.capabilities.durable ? [] : [look('it is not durable: messages end with it')]),
       ...(isBroker(url) || !url.startsWith('file:') ? [] : await room(folderOf(url))),
-      ...(isUsable && broker.inspector ? await oddities({ broker, inspector: broker.inspector, internals }, queues) : []),
+      ...(broker.inspector && queues ? await oddities({ broker, inspector: broker.inspector, internals }, queues) : []),
     ]
   } finally {
     await app.close()
@@ -103,9 +105,20 @@ async function room(folder: string): Promise<Finding[]> {
 
 async function oddities({ inspector }: Opened, queues: readonly string[]): Promise<Finding[]> {
   const found: Finding[] = []
-  for (const queue of queues) found.push(...oddIn(queue, await inspector.counts(queue)))
+  for (const queue of queues) {
+    const counts = await unlessDenied(inspector.counts(queue))
+    if (counts === undefined) return [look('this user may not look into its queues')]
+    found.push(...oddIn(queue, counts))
+  }
   return found.length > 0 ? found : [ok(`${plural(queues.length, 'queue')}, and nothing odd in them`)]
 }
+
+/** Who may only send, or work, is told of what is his. */
+const unlessDenied = <T>(looking: Promise<T>): Promise<T | undefined> =>
+  looking.catch((error: unknown) => {
+    if (error instanceof GreenroomError && error.code === 'BROKER_DENIED') return undefined
+    throw error
+  })
 
 /** Pure. */
 export function oddIn(queue: string, { ready, leased, suspect, dead, oldestMs, paused }: Counts): Finding[] {

@@ -124,7 +124,7 @@ t.test('what cannot be an app', async t => {
 })
 
 t.test('a broker that nobody knows is told when it is first used, without its credentials', async t => {
-  for (const broker of ['nobody://user:hunter2@h/1', 'redis:user:hunter2@h', ' memory:', 'MEMORY', 'localhost:6379']) {
+  for (const broker of ['nobody://user:hunter2@h/1', 'amqp:user:hunter2@h', ' memory:', 'MEMORY', 'localhost:6379']) {
     const app = greenroom({ broker })
     const actor = app.actor(() => {}, { name: 'a1b' })
     const error: Error = (await actor.send().then(

@@ -9,62 +9,64 @@ import type { Link } from './link.ts'
 const QUEUE = '.access'
 
 /** What is needed to do something, as samples: a command, its key, and as many more words as it needs. */
-export interface Need {
-  readonly to: 'send' | 'work'
-  readonly samples: readonly string[]
+export interface Needs {
+  readonly send: readonly string[]
+  /** Beyond that. */
+  readonly work: readonly string[]
+  /** Beyond both: to look into queues and to change what is in them. */
+  readonly operate: readonly string[]
 }
 
-export function needsOf(namespace: string): readonly Need[] {
+export function needsOf(namespace: string): Needs {
   const keys = keysOf(namespace, QUEUE),
     { ready, again, delayed, delayedBodies, dead, deadBodies, leases, meta, wake, tag } = keys
   const token = keys.token('x'),
     leased = keys.leased('x'),
+    once = [`${tag}once:x`, `${tag}onces`],
     lists = [...ready, again]
-  const push = [
-    `evalsha x 1 ${ready[0]}`,
-    'script load x',
-    'time',
-    `get ${token}`,
-    ...[token, `${tag}once:x`, `${tag}onces`].map(key => `set ${key} x px 1`),
-    ...[`${tag}once:x`, `${tag}onces`].map(key => `exists ${key}`),
-    `pttl ${tag}onces`,
-    `hsetnx ${delayedBodies} x x`,
-    `zadd ${delayed} 1 x`,
-    `zrange ${delayed} 0 0`,
-    ...ready.map(key => `rpush ${key} x`),
-    `spublish ${wake} x`,
-    `sadd ${queuesKey(namespace)} x`,
-  ]
-  const work = [
-    ...[leased, meta].map(key => `hget ${key} x`),
-    ...[leased, delayedBodies, deadBodies].map(key => `hset ${key} x x`),
-    ...[leased, delayedBodies, deadBodies].map(key => `hdel ${key} x`),
-    `hsetnx ${deadBodies} x x`,
-    `hkeys ${leased}`,
-    `hexists ${leased} x`,
-    `hmget ${delayedBodies} x`,
-    `del ${leased}`,
-    ...[leases, dead].map(key => `zadd ${key} 1 x`),
-    ...[leases, delayed, dead].map(key => `zrem ${key} x`),
-    ...[leases, dead].map(key => `zrange ${key} 0 0`),
-    ...[leases, delayed, dead].map(key => `zrangebyscore ${key} 0 1`),
-    `zscore ${leases} x`,
-    `zcard ${dead}`,
-    ...lists.map(key => `lrange ${key} 0 0`),
-    ...lists.map(key => `ltrim ${key} 0 0`),
-    ...lists.map(key => `lpush ${key} x`),
-    `rpush ${again} x`,
-    `exists ${again}`,
-    `ssubscribe ${wake}`,
-    `smembers ${queuesKey(namespace)}`,
-    `set ${sweepKey(namespace)} x nx px 1`,
-    'info',
-  ]
-  return [
-    { to: 'send', samples: push },
-    { to: 'work', samples: work },
-  ]
+  return {
+    send: [
+      `evalsha x 1 ${ready[0]}`,
+      'script load x',
+      'time',
+      `mget ${token} ${tag}onces`,
+      ...on(token, 'set'),
+      ...once.flatMap(key => on(key, 'set exists pttl')),
+      ...on(delayedBodies, 'hsetnx'),
+      ...on(delayed, 'zadd zrange zrevrangebyscore'),
+      ...ready.flatMap(key => on(key, 'rpush')),
+      `spublish ${wake} x`,
+      ...on(queuesKey(namespace), 'sadd'),
+    ],
+    work: [
+      ...on(leased, 'hget hset hdel hkeys hexists del'),
+      ...on(meta, 'hget hincrby'),
+      ...on(delayedBodies, 'hset hmget hdel'),
+      ...on(deadBodies, 'hset hsetnx hdel'),
+      ...on(leases, 'zadd zrem zrange zrangebyscore zscore'),
+      ...on(delayed, 'zrem zrangebyscore'),
+      ...on(dead, 'zadd zrem zrange zrangebyscore zrevrangebyscore zcard'),
+      ...lists.flatMap(key => on(key, 'lrange ltrim lpush rpush')),
+      ...on(again, 'exists'),
+      `ssubscribe ${wake}`,
+      ...on(queuesKey(namespace), 'smembers'),
+      ...on(sweepKey(namespace), 'set'),
+      'info',
+    ],
+    operate: [
+      ...lists.flatMap(key => on(key, 'llen lrem lset unlink')),
+      ...on(leased, 'hlen'),
+      ...on(meta, 'hset hdel hexists'),
+      ...[delayed, dead].flatMap(key => on(key, 'zcount zscore zscan')),
+      ...on(delayed, 'zcard unlink'),
+      ...[delayedBodies, deadBodies].flatMap(key => on(key, 'hget hstrlen')),
+      ...on(delayedBodies, 'unlink'),
+      ...on(token, 'exists'),
+    ],
+  }
 }
+/** The words behind the key make it look like a command that is whole. */
+const on = (key: string, commands: string) => commands.split(' ').map(command => `${command} ${key} 1 x`)
 
 /** The samples that its user is refused. @throws {LinkError} also when it may run no script at all */
 export async function refusedOf(link: Link, namespace: string, samples: readonly string[]): Promise<readonly string[]> {

@@ -85,19 +85,19 @@ async function near(link: Link, clock: Clock): Promise<readonly Finding[]> {
 }
 
 async function allowed(link: Link, namespace: string): Promise<readonly Finding[]> {
-  const [send, work] = needsOf(namespace).map(({ samples }) => samples)
-  const noSend = await refusedOf(link, namespace, send!),
-    noWork = await refusedOf(link, namespace, work!)
+  const { send, work, operate } = needsOf(namespace)
+  const noSend = await refusedOf(link, namespace, send),
+    noWork = await refusedOf(link, namespace, work),
+    noOperate = await refusedOf(link, namespace, operate)
   if (noSend.length > 0) {
     const error = new GreenroomError('BROKER_DENIED', `its user may not send: it is refused ${noSend.join(', ')}`, {
       help: `Give it ${rulesOf(noSend)} on these keys and channels, see docs/redis.md`,
     })
     return [{ state: 'bad', text: error.message, error }]
   }
-  if (noWork.length === 0) return [ok('its user may send and work')]
-  return [
-    look(
-      `its user may send and not work, which is right for who only sends. A worker needs ${rulesOf(noWork)}, see docs/redis.md`,
-    ),
-  ]
+  const lacks = (what: string, missing: readonly string[]) => look(`${what} needs ${rulesOf(missing)}, see docs/redis.md`)
+  if (noWork.length > 0) return [lacks('its user may send and not work, which is right for who only sends. A worker', noWork)]
+  if (noOperate.length > 0)
+    return [lacks('its user may send and work. Who looks into queues, as greenroom list does,', noOperate)]
+  return [ok('its user may send, work and look into queues')]
 }

@@ -22,6 +22,7 @@ import { brokerLinks, openedConsumers } from './opened.ts'
 import { createPush } from './push.ts'
 import { replicaWaiter } from './replicas.ts'
 import { createRoster } from './roster.ts'
+import { redisStore } from './store.ts'
 import { programOf } from '../../lib/programs.ts'
 import { createSweeper, dropWarner } from './sweeper.ts'
 import { PARAMETERS, readUrl } from './url.ts'
@@ -112,6 +113,7 @@ export function redisBroker(options: RedisOptions): Broker {
     consumers = new Set<Opened>(),
     roster = createRoster(link, namespace),
     warnOfDropped = dropWarner(log, clock)
+  const store = redisStore({ link, namespace, clock, random, replyTimeoutMs })
   const sweeper = createSweeper({ link, namespace, id, dead, clock })
   let consumersMade = 0,
     reported: Promise<void> | undefined,
@@ -149,6 +151,7 @@ export function redisBroker(options: RedisOptions): Broker {
   const self: Broker = {
     name: link.name,
     capabilities,
+    store,
     inspector: redisInspector({ link, namespace, random }),
     open,
     async push(batch, options = {}) {
@@ -205,6 +208,7 @@ export function redisBroker(options: RedisOptions): Broker {
     for (const { cancel } of consumers) cancel()
     await Promise.all([...consumers].map(({ consumer }) => consumer[Symbol.asyncDispose]()))
     sweeper.end()
+    await store[Symbol.asyncDispose]()
     await Promise.all([link, pushLink].map(one => one[Symbol.asyncDispose]()))
   }
 }

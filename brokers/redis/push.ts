@@ -60,16 +60,18 @@ export function createPush({ link, namespace, id, clock, replicated }: PushParts
     try {
       for (;;) {
         try {
-          if (failed) await again(options.signal)
           const answer = await link.run('push', [target.keys.ready[0]], [token.key, number, records])
           if (answer === null) throw new LinkError('broken', 'maybe', 'a later call was made with this token')
           await replicated?.()
           return answer as Buffer
         } catch (error) {
-          if (!(error instanceof LinkError)) throw failed && options.signal?.aborted ? failed : error
+          if (!(error instanceof LinkError)) throw error
           failed = fail(error)
           if (!passes(error.why) || options.signal?.aborted) throw failed
         }
+        await again(options.signal).catch((error: unknown) => {
+          throw error instanceof LinkError ? fail(error) : failed // it is closed or denied for good; or the caller has gone
+        })
       }
     } finally {
       target.free.push(token)

@@ -1,5 +1,6 @@
 /** A server whose memory is full: sends are refused, and workers, also new ones, drain it. */
 import t from 'tap'
+import { redisBroker } from '../../brokers/redis/index.ts'
 import { greenroom } from '../../index.ts'
 import { keepLines } from '../helpers/recorder.ts'
 import { startDaemon } from '../rig/daemon.ts'
@@ -40,4 +41,15 @@ t.test('a worker that starts while memory is full runs what is there, and sends 
   )
   await worker.close()
   await Promise.all([sender.close(), late.close(), other.close()])
+})
+
+t.test('a broker that is closed while a push is under way answers it', async t => {
+  await using server = await startDaemon(redis())
+  const broker = redisBroker({ url: `redis://127.0.0.1:${server.port}`, log: keepLines().log })
+  await broker.open(['mail'])
+  server.pause() // so that it is not answered before
+  const pushed = broker.push([{ id: '1', queue: 'mail', body: Buffer.from('{}'), attempt: 0, priority: 1 }])
+  await broker[Symbol.asyncDispose]()
+  t.match(await pushed, [{ code: 'BROKER_DOWN', stored: 'maybe' }])
+  server.continue()
 })

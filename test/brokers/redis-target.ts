@@ -14,10 +14,10 @@ export interface RedisServers {
   restart(): Promise<void>
 }
 
-export const redisTarget = (server: RedisAt): BrokerTarget =>
+export const redisTarget = (server: RedisAt, url = () => `redis://127.0.0.1:${server.port}`): BrokerTarget =>
   targetOf({
     clock: server,
-    url: () => `redis://127.0.0.1:${server.port}`,
+    url,
     async restart() {
       await server.kill()
       await server.start()

@@ -25,7 +25,8 @@ t.test('a server that is well', async t => {
     /^ok +Redis \d+\.\d+\.\d+, master with 0 replicas, appendonly yes, appendfsync everysec, noeviction, no maxmemory$/,
     /a call takes \d+\.\d ms/,
     /^ok +its clock is this machine’s, \d+ms apart$/,
-    /^ok +its user may send and work$/,
+    /^ok +its user may send, work and look into queues$/,
+    /^ok +0 queues, and nothing odd in them$/,
   ])
 })
 
@@ -67,6 +68,7 @@ t.test('users: who may only send, who may not even that, who is none', async t =
     /a call takes/,
     /^ok/,
     /^look +its user may send and not work, which is right for who only sends\. A worker needs \+ltrim \+info, see docs\/redis\.md$/,
+    /^ok +0 queues/,
   ])
 
   await setUser('+@all', '-rpush', '-zadd')
